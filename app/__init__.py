@@ -1,0 +1,1 @@
+"""The Streamlit shell: navigation, shared choice, cached reads, charts."""

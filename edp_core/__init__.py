@@ -1,0 +1,1 @@
+"""The science of EDP Studio: pure, typed, free of Streamlit, torch and typer."""

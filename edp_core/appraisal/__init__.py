@@ -1,0 +1,1 @@
+"""Is a phenotype any good?"""

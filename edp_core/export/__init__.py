@@ -1,0 +1,1 @@
+"""Files for regenie, phenotype cards and the methods paragraph."""

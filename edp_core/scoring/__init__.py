@@ -1,0 +1,1 @@
+"""From vectors and labels to one number for each participant."""

@@ -1,0 +1,1 @@
+"""A generator of latent factors and, apart from it, the renderers."""

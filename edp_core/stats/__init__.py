@@ -1,0 +1,1 @@
+"""Statistical ground: ranks, exact tests, regression, multiplicity."""

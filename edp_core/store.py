@@ -1,0 +1,318 @@
+"""The store: artifacts under content keys, written whole or not at all.
+
+An artifact is a folder ``store/<kind>/<key>/`` with a ``manifest.json``. Its key is a
+hash of the recipe (kind, version of the step, settings, keys of the inputs), so a
+changed setting makes another artifact and an unchanged one is found again. It is
+written into a sibling folder, synced and renamed: a kill leaves no half artifact.
+``refs.json`` names the artifact each slot of the study uses now, as git's refs do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+
+from edp_core.errors import InputError, MissingArtifactError
+
+MANIFEST = "manifest.json"
+Json = Any
+
+
+def canonical_json(value: Json) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Json) -> str:
+    """First 16 hex digits of the sha256 of a JSON value."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    """First 16 hex digits of the sha256 of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an artifact is made of: equal recipes give equal artifacts."""
+
+    kind: str
+    version: int
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The content key, 16 hex digits."""
+        return digest(
+            {
+                "step": self.kind,
+                "step_version": self.version,
+                "settings": dict(self.settings),
+                "input_keys": dict(self.inputs),
+            }
+        )
+
+
+class Store:
+    """Artifacts of one study on disk.
+
+    Parameters
+    ----------
+    root
+        The folder; made on first write.
+    remedy
+        The command that makes what is missing, for the hints of errors.
+    """
+
+    def __init__(self, root: Path, *, remedy: str = "python -m precompute run STUDY"):
+        self.root = root
+        self.remedy = remedy
+
+    # ---- artifacts -------------------------------------------------------------
+    def folder(self, kind: str, key: str) -> Path:
+        """Where an artifact lies, whether or not it is there."""
+        return self.root / kind / key
+
+    def has(self, recipe: Recipe) -> bool:
+        """Whether the artifact is there; damage still raises when it is opened."""
+        return (self.folder(recipe.kind, recipe.key) / MANIFEST).is_file()
+
+    def open(self, kind: str, key: str) -> Path:
+        """Folder of an artifact whose files are all there in full size.
+
+        Raises
+        ------
+        MissingArtifactError
+            Where it is absent or damaged; the hint is the command to run.
+        """
+        folder = self.folder(kind, key)
+        manifest = self.manifest(kind, key)
+        for name, size in manifest["files"].items():
+            path = folder / name
+            if not path.is_file() or path.stat().st_size != size["bytes"]:
+                raise MissingArtifactError(
+                    f"Artifact {kind}/{key} is damaged: {name} is missing or cut",
+                    f"delete {folder} and run: {self.remedy}",
+                )
+        return folder
+
+    def manifest(self, kind: str, key: str) -> dict[str, Json]:
+        """Manifest of an artifact: recipe, versions, files, seconds."""
+        path = self.folder(kind, key) / MANIFEST
+        if not path.is_file():
+            raise MissingArtifactError(
+                f"Artifact {kind}/{key} is not in the store", f"run: {self.remedy}"
+            )
+        try:
+            manifest = json.loads(path.read_text())
+            manifest["files"].items()
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise MissingArtifactError(
+                f"The manifest of {kind}/{key} is damaged",
+                f"delete {path.parent} and run: {self.remedy}",
+            ) from error
+        return dict(manifest)
+
+    def verify(self, kind: str, key: str) -> None:
+        """Reread every byte of an artifact and compare with its manifest."""
+        folder = self.open(kind, key)
+        for name, entry in self.manifest(kind, key)["files"].items():
+            if file_digest(folder / name) != entry["sha256"]:
+                raise MissingArtifactError(
+                    f"Artifact {kind}/{key} is damaged: {name} has other bytes",
+                    f"delete {folder} and run: {self.remedy}",
+                )
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold a named lock; a second process waits here."""
+        folder = self._writable("locks")
+        with FileLock(folder / (name.replace("/", "_") + ".lock")):
+            yield
+
+    @contextmanager
+    def write(
+        self, recipe: Recipe, *, versions: Mapping[str, str] | None = None
+    ) -> Iterator[Path]:
+        """Give an empty folder to fill; on success it becomes the artifact.
+
+        Callers hold ``lock(recipe.key)``. An exception inside leaves nothing.
+        """
+        parent = self._writable(recipe.kind)
+        target = parent / recipe.key
+        temporary = parent / f".{recipe.key}.partial"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(mode=0o700)
+        start = time.monotonic()
+        try:
+            yield temporary
+            files = {
+                str(path.relative_to(temporary)): {
+                    "bytes": path.stat().st_size,
+                    "sha256": file_digest(path),
+                }
+                for path in sorted(temporary.rglob("*"))
+                if path.is_file()
+            }
+            manifest = {
+                "kind": recipe.kind,
+                "key": recipe.key,
+                "step_version": recipe.version,
+                "settings": dict(recipe.settings),
+                "input_keys": dict(recipe.inputs),
+                "versions": dict(versions or {}),
+                "files": files,
+                "seconds": round(time.monotonic() - start, 3),
+            }
+            write_atomic(temporary / MANIFEST, json.dumps(manifest, indent=1).encode())
+            for path in temporary.rglob("*"):
+                _sync(path)
+            _sync(temporary)
+            if target.exists():  # a forced rerun, or a damaged one
+                shutil.rmtree(target)
+            temporary.rename(target)
+            _sync(parent)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+    def workspace(self, recipe: Recipe) -> Path:
+        """Folder for checkpoints of an unfinished step; survives a kill."""
+        return self._writable(f"work/{recipe.kind}-{recipe.key}")
+
+    def discard_workspace(self, recipe: Recipe) -> None:
+        """Delete the checkpoints of a finished step."""
+        shutil.rmtree(self.workspace(recipe))
+
+    # ---- refs ------------------------------------------------------------------
+    def refs(self) -> dict[str, str]:
+        """Slot → key, e.g. ``embedding/retina/mae`` → ``3f…``."""
+        path = self.root / "refs.json"
+        if not path.is_file():
+            return {}
+        try:
+            return {str(k): str(v) for k, v in json.loads(path.read_text()).items()}
+        except (ValueError, AttributeError) as error:
+            raise MissingArtifactError(
+                f"{path} is damaged", f"delete it and run: {self.remedy}"
+            ) from error
+
+    def set_ref(self, slot: str, key: str) -> None:
+        """Point a slot at an artifact."""
+        with self.lock("refs"):
+            refs = self.refs() | {slot: key}
+            write_atomic(
+                self.root / "refs.json", json.dumps(refs, indent=1).encode()
+            )
+
+    def ref(self, slot: str) -> str:
+        """Key a slot points at; raises `MissingArtifactError` where it has none."""
+        try:
+            return self.refs()[slot]
+        except KeyError:
+            raise MissingArtifactError(
+                f"{slot} has not been computed", f"run: {self.remedy}"
+            ) from None
+
+    def at(self, slot: str) -> Path:
+        """Folder of the artifact a slot points at, checked as `open` does."""
+        return self.open(slot.split("/")[0], self.ref(slot))
+
+    def prune(self) -> int:
+        """Delete artifacts no slot refers to, directly or as an input; bytes freed."""
+        keep = set(self.refs().items())
+        reached = {(slot.split("/")[0], key) for slot, key in keep}
+        for kind, key in sorted(reached):
+            reached |= self._inputs(kind, key)
+        freed = 0
+        for manifest in sorted(self.root.glob(f"*/*/{MANIFEST}")):
+            folder = manifest.parent
+            if folder.name.startswith("."):  # another run is writing it
+                continue
+            if (folder.parent.name, folder.name) not in reached:
+                with self.lock(folder.name):
+                    freed += sum(p.stat().st_size for p in folder.rglob("*"))
+                    shutil.rmtree(folder)
+        return freed
+
+    def _inputs(self, kind: str, key: str) -> set[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        if not (self.folder(kind, key) / MANIFEST).is_file():
+            return found
+        for name, below in self.manifest(kind, key)["input_keys"].items():
+            pair = (name.split("/")[0], below)
+            found |= {pair} | self._inputs(*pair)
+        return found
+
+    def _writable(self, name: str) -> Path:
+        folder = self.root / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"The store {self.root} cannot be written: {error.strerror}",
+                "free space or permissions there, or set `store` in study.toml",
+            ) from error
+        return folder
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomic(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Replace a file by new content in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.chmod(mode)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
+    """Write ``name.parquet``, readable by the owner only."""
+    path = folder / f"{name}.parquet"
+    table.to_parquet(path, index=False)
+    path.chmod(0o600)
+
+
+def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """Read ``name.parquet``."""
+    return pd.read_parquet(folder / f"{name}.parquet")
+
+
+def write_array(folder: Path, name: str, values: np.ndarray) -> None:
+    """Write ``name.npy``."""
+    np.save(folder / f"{name}.npy", values, allow_pickle=False)
+
+
+def read_array(folder: Path, name: str) -> np.ndarray:
+    """Memory-map ``name.npy``, read-only."""
+    values: np.ndarray = np.load(
+        folder / f"{name}.npy", mmap_mode="r", allow_pickle=False
+    )
+    return values

@@ -1,0 +1,1 @@
+"""The slow work: images in, artifacts out. The only room with torch."""
