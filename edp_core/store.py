@@ -216,9 +216,7 @@ class Store:
         """Point a slot at an artifact."""
         with self.lock("refs"):
             refs = self.refs() | {slot: key}
-            write_atomic(
-                self.root / "refs.json", json.dumps(refs, indent=1).encode()
-            )
+            write_atomic(self.root / "refs.json", json.dumps(refs, indent=1).encode())
 
     def ref(self, slot: str) -> str:
         """Key a slot points at; raises `MissingArtifactError` where it has none."""

@@ -1,0 +1,178 @@
+"""What each kind of artifact holds, and how it is read and written.
+
+The slots of a study are ``cohort``, ``phenome``, ``images/<organ>``,
+``thumbnails/<organ>`` and, for each organ and encoder, ``encoder``, ``embedding``,
+``atlas``, ``scan`` and ``enrichment`` (``embedding/<organ>/<encoder>``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from edp_core.errors import AlignmentError
+from edp_core.people.cohort import Cohort
+from edp_core.people.phenome import Phenome
+from edp_core.phenotype import Inputs
+from edp_core.store import Store, read_array, read_table, write_array, write_table
+from edp_core.study import Study
+from edp_core.vectors.embedding import Embedding
+
+VERSIONS = {
+    "cohort": 1,
+    "phenome": 1,
+    "images": 1,
+    "thumbnails": 1,
+    "encoder": 1,
+    "embedding": 1,
+    "atlas": 1,
+    "scan": 1,
+    "enrichment": 1,
+}
+"""Raise a version when the step's output changes for the same inputs."""
+
+THUMBNAIL = 64
+"""Edge of a thumbnail, in pixels."""
+
+
+def settings_of(study: Study, slot: str) -> dict[str, Any]:
+    """Settings of the study file that go into a slot's recipe."""
+    kind, *rest = slot.split("/")
+    analysis = study.analysis
+    if kind == "cohort":
+        return {
+            "participants": study.participants.model_dump(
+                mode="json", exclude={"table"}
+            ),
+            "population": study.populations[study.population].model_dump(
+                mode="json", exclude={"withdrawals"}
+            ),
+            "folds": analysis.folds,
+            "seed": analysis.seed,
+        }
+    if kind == "phenome":
+        diagnoses = study.diagnoses
+        return diagnoses.model_dump(mode="json", exclude={"table"}) if diagnoses else {}
+    if kind == "images":
+        return study.organs[rest[0]].model_dump(
+            mode="json", exclude={"images", "channel_names"}
+        )
+    if kind == "thumbnails":
+        return {"size": THUMBNAIL}
+    encoder = study.encoders[rest[1]]
+    if kind == "encoder":
+        ignored = {"organs", "pooling", "block", "checkpoint_minutes", "weights"}
+        return encoder.model_dump(mode="json", exclude=ignored)
+    if kind == "embedding":
+        return {"pooling": encoder.pooling, "block": encoder.block}
+    if kind == "atlas":
+        names = {"pcs", "neighbours", "resolution", "umap_min_dist", "seed"}
+        return analysis.model_dump(mode="json", include=names)
+    if kind == "scan":
+        names = {"min_cases", "folds", "shrinkage", "seed"}
+        return analysis.model_dump(mode="json", include=names)
+    return {"min_cases": study.disclosure.threshold}
+
+
+def is_stale(study: Study, store: Store, slot: str) -> bool:
+    """Whether the study file has changed since a slot was computed."""
+    manifest = store.manifest(slot.split("/")[0], store.ref(slot))
+    return bool(
+        manifest["settings"] != settings_of(study, slot)
+        or manifest["step_version"] != VERSIONS[manifest["kind"]]
+    )
+
+
+def write_cohort(folder: Path, cohort: Cohort) -> None:
+    """Write participants, exclusions and notes."""
+    write_table(folder, "participants", cohort.participants)
+    write_table(folder, "exclusions", cohort.exclusions)
+    write_table(folder, "notes", cohort.notes)
+
+
+def read_cohort(store: Store) -> Cohort:
+    """Read the study's cohort."""
+    folder = store.at("cohort")
+    names = ("participants", "exclusions", "notes")
+    return Cohort(*(read_table(folder, name) for name in names))
+
+
+def write_phenome(folder: Path, phenome: Phenome) -> None:
+    """Write a phenome."""
+    write_array(folder, "eids", phenome.eids)
+    write_table(folder, "traits", phenome.traits)
+    write_array(folder, "starts", phenome.starts)
+    write_array(folder, "rows", phenome.rows)
+
+
+def read_phenome(store: Store) -> Phenome:
+    """Read the study's phenome."""
+    folder = store.at("phenome")
+    return Phenome(
+        np.array(read_array(folder, "eids")),
+        read_table(folder, "traits"),
+        np.array(read_array(folder, "starts")),
+        read_array(folder, "rows"),
+    )
+
+
+def write_embedding(folder: Path, embedding: Embedding) -> None:
+    """Write an embedding."""
+    write_table(folder, "rows", embedding.rows)
+    write_array(folder, "vectors", embedding.vectors)
+
+
+def read_embedding(store: Store, organ: str, encoder: str) -> Embedding:
+    """Read an embedding, its vectors memory-mapped."""
+    folder = store.at(f"embedding/{organ}/{encoder}")
+    return Embedding(read_table(folder, "rows"), read_array(folder, "vectors"))
+
+
+def read_inputs(
+    study: Study,
+    store: Store,
+    *,
+    organ: str | None = None,
+    encoder: str | None = None,
+) -> Inputs:
+    """Gather what `evaluate` needs for one organ and encoder.
+
+    Without an organ only the baselines (code, column) can be evaluated.
+    """
+    keys = {"cohort": store.ref("cohort"), "phenome": store.ref("phenome")}
+    cohort = read_cohort(store)
+    phenome = read_phenome(store)
+    shared: dict[str, Any] = {
+        "population": study.population,
+        "participants": cohort.participants,
+        "phenome": phenome,
+        "categories": study.participants.categories,
+    }
+    everyone = cohort.participants["eid"].to_numpy(str)
+    if not np.array_equal(everyone, phenome.eids):
+        raise AlignmentError(
+            "Cohort and phenome are of different participants", f"run: {store.remedy}"
+        )
+    if organ is None or encoder is None:
+        return Inputs(keys=keys, **shared)
+    eids, vectors = read_embedding(store, organ, encoder).by_participant()
+    at = np.minimum(np.searchsorted(everyone, eids), len(everyone) - 1)
+    if not np.array_equal(everyone[at], eids):
+        raise AlignmentError(
+            f"The embedding {organ}/{encoder} holds participants the cohort does not",
+            f"run: {store.remedy}",
+        )
+    keys["embedding"] = store.ref(f"embedding/{organ}/{encoder}")
+    keys["atlas"] = store.ref(f"atlas/{organ}/{encoder}")
+    atlas = store.at(f"atlas/{organ}/{encoder}")
+    return Inputs(
+        keys=keys,
+        seen=at,
+        vectors=vectors,
+        clusters=np.array(read_array(atlas, "clusters")),
+        pc_components=np.array(read_array(atlas, "pc_components")),
+        **shared,
+    )

@@ -1,0 +1,75 @@
+"""Populations: named filters, applied before anything is learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from edp_core.errors import InputError
+from edp_core.people.cohort import Cohort
+from edp_core.study import Population
+
+
+def apply_population(
+    cohort: Cohort, population: Population, *, withdrawn: Collection[str] = ()
+) -> Cohort:
+    """Keep the participants of a population; the others become exclusions.
+
+    Parameters
+    ----------
+    cohort
+        Everyone of the participants table.
+    population
+        Its rules must all hold; a missing value fails its rule.
+    withdrawn
+        Ids that withdrew consent.
+
+    Raises
+    ------
+    InputError
+        Where a rule names an unknown column, or nobody is left.
+    """
+    people = cohort.participants
+    reasons = pd.Series("", index=people.index, dtype="string")
+    for rule in population.rules:
+        if rule.column not in people.columns:
+            raise InputError(
+                f"A population rule names the column {rule.column!r}, which the "
+                "participants table does not have",
+                f"it has: {', '.join(people.columns.drop('eid'))}",
+            )
+        column = people[rule.column]
+        passed = np.ones(len(people), bool)
+        if rule.at_least is not None or rule.at_most is not None:
+            if not pd.api.types.is_numeric_dtype(column):
+                raise InputError(
+                    f"A population rule compares {rule.column!r}, which is text",
+                    "use one_of for categories",
+                )
+            values = column.to_numpy(float)
+            low = -np.inf if rule.at_least is None else rule.at_least
+            high = np.inf if rule.at_most is None else rule.at_most
+            passed &= (values >= low) & (values <= high)
+        if rule.one_of is not None:
+            passed &= column.isin(rule.one_of).fillna(False).to_numpy(bool)
+        missing = column.isna().to_numpy()
+        unset = (reasons == "").to_numpy()
+        reasons[unset & missing] = f"population: {rule.column} is missing"
+        reasons[unset & ~missing & ~passed] = (
+            f"population: {rule.column} outside the rule"
+        )
+    reasons[people["eid"].isin(list(withdrawn)).to_numpy()] = "withdrew consent"
+    out = (reasons != "").to_numpy()
+    if out.all():
+        raise InputError(
+            f"Nobody of {len(people)} participants is in the population",
+            "loosen its rules in study.toml",
+        )
+    excluded = pd.DataFrame({"eid": people["eid"][out], "reason": reasons[out]})
+    return Cohort(
+        people.loc[~out].reset_index(drop=True),
+        pd.concat([cohort.exclusions, excluded.astype(str)], ignore_index=True),
+        cohort.notes,
+    )

@@ -1,0 +1,70 @@
+"""Embeddings: what the encoder saw, one row for each image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from edp_core.errors import AlignmentError, InputError
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Vectors of one organ and encoder.
+
+    Attributes
+    ----------
+    rows
+        ``eid, instance, side`` (text), one row for each image.
+    vectors
+        (n_images, n_axes) float32, finite.
+    """
+
+    rows: pd.DataFrame
+    vectors: np.ndarray
+
+    def __post_init__(self) -> None:
+        if len(self.rows) != len(self.vectors):
+            raise AlignmentError(
+                f"An embedding has {len(self.vectors)} vectors but {len(self.rows)} "
+                "rows of ids",
+                "run the encode step again with --force",
+            )
+
+    def by_participant(
+        self, *, side: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One vector for each participant.
+
+        The first imaging instance is taken; its sides are averaged, or one side is
+        picked.
+
+        Returns
+        -------
+        eids
+            (n_participants,) text, sorted.
+        vectors
+            (n_participants, n_axes) float32.
+
+        Raises
+        ------
+        InputError
+            Where no image has that side.
+        """
+        rows = self.rows[["eid", "instance", "side"]].reset_index(drop=True)
+        if side is not None:
+            rows = rows[rows["side"] == side]
+            if rows.empty:
+                raise InputError(
+                    f"No image has the side {side!r}", "see `sides` in study.toml"
+                )
+        instance = pd.to_numeric(rows["instance"])
+        rows = rows[instance == instance.groupby(rows["eid"]).transform("min")]
+        eids, at, counts = np.unique(
+            rows["eid"].to_numpy(str), return_inverse=True, return_counts=True
+        )
+        sums = np.zeros((len(eids), self.vectors.shape[1]), np.float64)
+        np.add.at(sums, at, self.vectors[rows.index.to_numpy()])
+        return eids, (sums / counts[:, None]).astype(np.float32)
