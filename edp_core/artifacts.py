@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from edp_core.errors import AlignmentError
 from edp_core.people.cohort import Cohort

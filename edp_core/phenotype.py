@@ -8,93 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.people.phenome import Phenome
+from edp_core.recipe import (
+    SPEC,
+    ClassifierSpec,
+    ClusterSpec,
+    CodeSpec,
+    ColumnSpec,
+    Labels,
+    PhenotypeSpec,
+    Spec,
+)
 from edp_core.scoring import adjust, classifier, clusters, fewshot
+from edp_core.scoring.classifier import POOLED
+from edp_core.scoring.discriminant import effective_axes
 from edp_core.stats.ranks import rank_test
 
-
-class _Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: Literal[1] = 1
-    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
-    """Column name in the export."""
-    population: str
-    cohort: str
-    """Content key of the cohort."""
-
-
-class Labels(BaseModel):
-    """Few-shot: which share of the cases' labels is used, drawn with this seed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    seed: int = 0
-
-
-class _ImageSpec(_Spec):
-    organ: str
-    encoder: str
-    embedding: str
-    """Content key of the embedding."""
-    phenome: str
-    """Content key of the phenome."""
-    trait: str
-    """ICD-10 code, without a dot."""
-    labels: Labels = Labels()
-    remove_pcs: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """Principal components of the embedding regressed out, counted from 1."""
-    remove_covariates: tuple[str, ...] = ()
-    """Participants columns regressed out of every axis, with an intercept."""
-    sign: Literal[1, -1] = 1
-    """1: higher = more like the cases; −1: the opposite."""
-
-
-class ClassifierSpec(_ImageSpec):
-    """Classifier-guided: out-of-fold linear discriminant, standardised in fold."""
-
-    method: Literal["classifier"] = "classifier"
-    folds: Annotated[int, Field(ge=2, le=10)] = 10
-    fold_seed: int = 0
-    shrinkage: Annotated[float, Field(ge=0)] = 0.1
-
-
-class ClusterSpec(_ImageSpec):
-    """Cluster-guided: cosine likeness to the mean of one cluster's cases."""
-
-    method: Literal["cluster"] = "cluster"
-    atlas: str
-    """Content key of the atlas whose Leiden labels are meant."""
-    cluster: Annotated[int, Field(ge=0)]
-    centred: bool = True
-    self_excluded: bool = True
-
-
-class CodeSpec(_Spec):
-    """Baseline: the code itself as a binary trait."""
-
-    method: Literal["code"] = "code"
-    phenome: str
-    trait: str
-
-
-class ColumnSpec(_Spec):
-    """Baseline: a participants column as a quantitative trait."""
-
-    method: Literal["column"] = "column"
-    column: str
-
-
-Spec = ClassifierSpec | ClusterSpec | CodeSpec | ColumnSpec
-PhenotypeSpec = Annotated[Spec, Field(discriminator="method")]
-SPEC: TypeAdapter[Spec] = TypeAdapter(PhenotypeSpec)
-"""Reads and writes any recipe: ``SPEC.validate_json``, ``SPEC.dump_json``."""
+__all__ = [
+    "SPEC",
+    "ClassifierSpec",
+    "ClusterSpec",
+    "CodeSpec",
+    "ColumnSpec",
+    "Inputs",
+    "Labels",
+    "Phenotype",
+    "PhenotypeSpec",
+    "Spec",
+    "adjusted_vectors",
+    "evaluate",
+]
 
 
 @dataclass(frozen=True)
@@ -190,8 +139,8 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
     eids = inputs.participants["eid"].to_numpy(str)
     if isinstance(spec, CodeSpec):
         cases = inputs.phenome.cases(spec.trait)
-        figures = {"n": len(cases), "n_cases": int(cases.sum())}
-        return Phenotype(spec, eids, cases.astype(float), "binary", figures=figures)
+        counts = {"n": len(cases), "n_cases": int(cases.sum())}
+        return Phenotype(spec, eids, cases.astype(float), "binary", figures=counts)
     if isinstance(spec, ColumnSpec):
         values = _column(spec.column, inputs)
         return Phenotype(
@@ -221,8 +170,9 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
             shrinkage=spec.shrinkage,
             labelled=labelled,
         )
-        test = rank_test(seen_scores, cases[:, None], inflation=np.sqrt(2.0))
-        figures = {
+        axes = effective_axes(vectors, shrinkage=spec.shrinkage)
+        test = rank_test(seen_scores, cases, inflation=POOLED, axes=axes)
+        figures: dict[str, Any] = {
             "auc": float(test.auc[0]),
             "auc_low": float(test.auc_low[0]),
             "auc_high": float(test.auc_high[0]),
@@ -241,9 +191,7 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
         # No p-value: the cases of the cluster define the score, so testing the score
         # against them would be circular. The AUC is of the cases outside the cluster.
         outside = cases & ~members
-        test = rank_test(
-            np.where(members, np.nan, seen_scores), outside[:, None], inflation=1.0
-        )
+        test = rank_test(np.where(members, np.nan, seen_scores), outside)
         figures = {
             "n_members": int(members.sum()),
             "auc_others": float(test.auc[0]),

@@ -196,8 +196,10 @@ class Store:
         return self._writable(f"work/{recipe.kind}-{recipe.key}")
 
     def discard_workspace(self, recipe: Recipe) -> None:
-        """Delete the checkpoints of a finished step."""
-        shutil.rmtree(self.workspace(recipe))
+        """Delete the checkpoints of a finished step, if it had any."""
+        shutil.rmtree(
+            self.root / f"work/{recipe.kind}-{recipe.key}", ignore_errors=True
+        )
 
     # ---- refs ------------------------------------------------------------------
     def refs(self) -> dict[str, str]:

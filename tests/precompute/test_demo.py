@@ -46,8 +46,8 @@ def test_the_study_loads_and_says_that_it_is_simulated(demo):
     assert study.simulated and study.description.startswith("Simulated")
     assert study.organs["liver"].channel_names == ("fat", "water")
     assert study.disclosure.threshold == 5
-    for reason, count in BLEMISHES.items():
-        assert f"{reason} ({count})" in study.description
+    for reason in BLEMISHES:
+        assert reason in study.description
     assert study.pairs() == [("liver", "mae")]
 
 

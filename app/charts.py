@@ -1,0 +1,242 @@
+"""Charts of the screens, made of tables that passed `disclose`."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+CASE, CONTROL = "#D55E00", "#7F8C98"
+"""Vermilion and grey: told apart by every kind of colour vision."""
+PALETTE = [
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442",
+    "#7B4FA3", "#8C6D31", "#4D4D4D", "#A6CEE3", "#B2DF8A", "#FB9A99", "#CAB2D6",
+]  # fmt: skip
+"""Okabe and Ito's colours, then lighter ones for many clusters."""
+HEIGHT = 420
+
+
+def auc_plot(table: pd.DataFrame, code: str | None) -> alt.LayerChart:
+    """AUC–pval plot; a click picks the code, a ring marks the chosen one."""
+    shown = table.dropna(subset=["auc", "log10p"]).assign(
+        chapter=lambda t: t["chapter"].str.slice(0, 48)
+    )
+    threshold = -np.log10(0.05 / max(len(shown), 1))
+    low = min(0.45, float(shown["auc"].min()) - 0.02) if len(shown) else 0.4
+    pick = alt.selection_point(name="pick", fields=["code"], on="click", empty=False)
+    x = alt.X("auc:Q", title="AUC, out of fold", scale=alt.Scale(domain=[low, 1.0]))
+    y = alt.Y("log10p:Q", title="−log₁₀ p (Wilcoxon, √2-corrected)")
+    base = alt.Chart(shown).encode(x=x, y=y)
+    points = (
+        base.mark_circle(size=110, opacity=0.85)
+        .encode(
+            color=alt.Color(
+                "chapter:N",
+                title="Chapter",
+                scale=alt.Scale(range=PALETTE),
+                legend=alt.Legend(orient="bottom", columns=2, labelLimit=360),
+            ),
+            tooltip=[
+                alt.Tooltip("code:N", title="Code"),
+                alt.Tooltip("name:N", title="Name"),
+                alt.Tooltip("n_cases:Q", title="Cases", format=","),
+                alt.Tooltip("n_controls:Q", title="Controls", format=","),
+                alt.Tooltip("auc:Q", title="AUC", format=".3f"),
+                alt.Tooltip("auc_low:Q", title="95 % from", format=".3f"),
+                alt.Tooltip("auc_high:Q", title="to", format=".3f"),
+                alt.Tooltip("baseline_auc:Q", title="AUC of age + sex", format=".3f"),
+                alt.Tooltip("log10p:Q", title="−log₁₀ p", format=".2f"),
+            ],
+        )
+        .add_params(pick)
+    )
+    ring = base.transform_filter(alt.datum.code == (code or "")).mark_point(
+        size=320, strokeWidth=2.5, color=CASE, filled=False
+    )
+    text = base.transform_filter(alt.datum.code == (code or "")).mark_text(
+        dy=-18, fontWeight="bold", color=CASE
+    ).encode(text="code:N")  # fmt: skip
+    lines = _line(y=threshold, dash=[2, 3]) + _line(x=0.5, dash=[6, 4])
+    return alt.layer(lines, ring, points, text).properties(height=HEIGHT)
+
+
+def percentage_plot(
+    table: pd.DataFrame, code: str | None, *, share: str
+) -> alt.LayerChart:
+    """Percentage–pval plot of one cluster; the dotted line is p = 0.05."""
+    shown = table.dropna(subset=["log10p", share]).assign(
+        percentage=lambda t: 100 * t[share],
+        direction=lambda t: np.where(t["odds_ratio"] >= 1, "enriched", "depleted"),
+    )
+    titles = {
+        "share_of_cluster": "Prevalence within the cluster, %",
+        "share_of_cases": "Share of all cases that lie in the cluster, %",
+    }
+    pick = alt.selection_point(name="pick", fields=["code"], on="click", empty=False)
+    base = alt.Chart(shown).encode(
+        x=alt.X("percentage:Q", title=titles[share], scale=alt.Scale(zero=True)),
+        y=alt.Y("log10p:Q", title="−log₁₀ p (Fisher, two-sided)"),
+    )
+    points = (
+        base.mark_point(size=110, filled=True, opacity=0.85)
+        .encode(
+            color=alt.Color(
+                "direction:N",
+                title=None,
+                scale=alt.Scale(
+                    domain=["enriched", "depleted"], range=[CASE, "#0072B2"]
+                ),
+                legend=alt.Legend(orient="bottom"),
+            ),
+            shape=alt.Shape(
+                "direction:N",
+                title=None,
+                scale=alt.Scale(
+                    domain=["enriched", "depleted"],
+                    range=["triangle-up", "triangle-down"],
+                ),
+            ),
+            tooltip=[
+                alt.Tooltip("code:N", title="Code"),
+                alt.Tooltip("name:N", title="Name"),
+                alt.Tooltip("n_both:Q", title="Cases in the cluster", format=","),
+                alt.Tooltip("n_cluster:Q", title="Cluster", format=","),
+                alt.Tooltip("n_cases:Q", title="Cases", format=","),
+                alt.Tooltip("odds_ratio:Q", title="Odds ratio", format=".2f"),
+                alt.Tooltip("log10p:Q", title="−log₁₀ p", format=".2f"),
+            ],
+        )
+        .add_params(pick)
+    )
+    top = shown.nlargest(8, "log10p")["code"].tolist()
+    labels = (
+        base.transform_filter(alt.FieldOneOfPredicate("code", [*top, code or ""]))
+        .mark_text(dy=-12, fontSize=11)
+        .encode(text="code:N", color=alt.value(CONTROL))
+    )
+    ring = base.transform_filter(alt.datum.code == (code or "")).mark_point(
+        size=320, strokeWidth=2.5, color=CASE, filled=False
+    )
+    line = _line(y=-np.log10(0.05), dash=[2, 3])
+    return alt.layer(line, ring, points, labels).properties(height=HEIGHT)
+
+
+def scatter(points: pd.DataFrame, *, colour: str, domain: list[str]) -> alt.Chart:
+    """UMAP; ``points`` has x, y and the colour's column, in shuffled row order."""
+    palette = (
+        [CONTROL, CASE]
+        if colour == "status"
+        else [PALETTE[i % len(PALETTE)] for i in range(len(domain))]
+    )
+    axis = alt.Axis(labels=False, ticks=False, grid=False)
+    return (
+        alt.Chart(points)
+        .mark_circle(size=max(8, min(42, 24000 / max(len(points), 1))), opacity=0.75)
+        .encode(
+            x=alt.X("x:Q", title="UMAP 1", axis=axis, scale=alt.Scale(zero=False)),
+            y=alt.Y("y:Q", title="UMAP 2", axis=axis, scale=alt.Scale(zero=False)),
+            color=alt.Color(
+                f"{colour}:N",
+                title=colour.capitalize(),
+                scale=alt.Scale(domain=domain, range=palette),
+                legend=alt.Legend(orient="right"),
+            ),
+            order=alt.Order(f"{colour}:N", sort="ascending"),
+        )
+        .properties(height=HEIGHT)
+    )
+
+
+def bars(table: pd.DataFrame, *, x_title: str) -> alt.Chart:
+    """Histogram of groups: ``left, right, density, count, group``."""
+    groups = list(dict.fromkeys(table["group"]))
+    colours = [CONTROL, CASE] if len(groups) > 1 else ["#0072B2"]
+    return (
+        alt.Chart(table)
+        .mark_rect(opacity=0.55)
+        .encode(
+            x=alt.X("left:Q", title=x_title, scale=alt.Scale(zero=False)),
+            x2="right:Q",
+            y=alt.Y("density:Q", title="Density"),
+            y2=alt.datum(0),
+            color=alt.Color(
+                "group:N",
+                title=None,
+                scale=alt.Scale(domain=groups, range=colours),
+                legend=alt.Legend(orient="bottom", labelLimit=300),
+            ),
+            tooltip=[
+                alt.Tooltip("group:N", title="Group"),
+                alt.Tooltip("count:Q", title="Participants in bar", format=","),
+                alt.Tooltip("left:Q", title="from", format=".3g"),
+                alt.Tooltip("right:Q", title="to", format=".3g"),
+            ],
+        )
+        .properties(height=300)
+    )
+
+
+def roc_plot(fpr: np.ndarray, tpr: np.ndarray) -> alt.LayerChart:
+    """ROC curve with the line of no information."""
+    curve = (
+        alt.Chart(pd.DataFrame({"fpr": fpr, "tpr": tpr}))
+        .mark_line(color=CASE, strokeWidth=2.5, point=False)
+        .encode(
+            x=alt.X("fpr:Q", title="1 − specificity", scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("tpr:Q", title="Sensitivity", scale=alt.Scale(domain=[0, 1])),
+            order="fpr:Q",
+        )
+    )
+    diagonal = (
+        alt.Chart(pd.DataFrame({"fpr": [0, 1], "tpr": [0, 1]}))
+        .mark_line(color=CONTROL, strokeDash=[6, 4])
+        .encode(x="fpr:Q", y="tpr:Q")
+    )
+    return alt.layer(diagonal, curve).properties(height=300)
+
+
+def intervals(table: pd.DataFrame) -> alt.LayerChart:
+    """Correlations with 95 % intervals: ``column, r, low, high, n``."""
+    base = alt.Chart(table).encode(y=alt.Y("column:N", title=None, sort=None))
+    bar = base.mark_rule(strokeWidth=2, color=CONTROL).encode(
+        x=alt.X("low:Q", title="Correlation r, 95 % interval"), x2="high:Q"
+    )
+    dot = base.mark_circle(size=90, color="#0072B2").encode(
+        x="r:Q",
+        tooltip=[
+            "column:N",
+            alt.Tooltip("r:Q", format=".3f"),
+            alt.Tooltip("low:Q", title="from", format=".3f"),
+            alt.Tooltip("high:Q", title="to", format=".3f"),
+            alt.Tooltip("n:Q", title="N", format=","),
+        ],
+    )
+    return alt.layer(_line(x=0, dash=[6, 4]), bar, dot).properties(
+        height=max(120, 34 * len(table))
+    )
+
+
+def loss_plot(table: pd.DataFrame) -> alt.Chart:
+    """Training loss by epoch."""
+    return (
+        alt.Chart(table)
+        .mark_line(color="#0072B2")
+        .encode(
+            x=alt.X("epoch:Q", title="Epoch"),
+            y=alt.Y(
+                "loss:Q",
+                title="Loss on masked patches (normalised pixels²)",
+                scale=alt.Scale(zero=False),
+            ),
+        )
+        .properties(height=240)
+    )
+
+
+def _line(
+    *, x: float | None = None, y: float | None = None, dash: list[int]
+) -> alt.Chart:
+    rule = alt.Chart(pd.DataFrame({"at": [x if x is not None else y]})).mark_rule(
+        color=CONTROL, strokeDash=dash
+    )
+    return rule.encode(x="at:Q") if x is not None else rule.encode(y="at:Q")

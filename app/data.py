@@ -1,0 +1,162 @@
+"""Cached reads: the only place where screens meet the store.
+
+Cache arguments are content keys and recipes, so a new artifact is seen at once and an
+old one is never shown for it. Arrays stay memory-mapped in `st.cache_resource`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from edp_core.artifacts import is_stale, read_inputs
+from edp_core.disclosure import disclose, hide_nested, hide_partition
+from edp_core.errors import InputError, MissingArtifactError
+from edp_core.phenotype import SPEC, Inputs, Phenotype, Spec, evaluate
+from edp_core.store import Store, read_array, read_table
+from edp_core.study import Study, load_study
+
+STUDY_VARIABLE = "EDP_STUDY"
+
+
+def study() -> Study:
+    """The study the app was started on, read again when its file changes."""
+    path = Path(os.environ.get(STUDY_VARIABLE, "demo"))
+    file = path / "study.toml" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(
+            f"There is no study at {path}",
+            "make the demo: python -m precompute demo demo — or start the app with "
+            "make app STUDY=folder",
+        )
+    return _study(str(path), file.stat().st_mtime_ns)
+
+
+@st.cache_resource(show_spinner=False)
+def _study(path: str, _changed: int) -> Study:
+    return load_study(path)
+
+
+def command() -> str:
+    """The command that computes what the study lacks."""
+    return f"python -m precompute run {os.environ.get(STUDY_VARIABLE, 'demo')}"
+
+
+def store() -> Store:
+    """The study's store."""
+    return Store(study().store_path, remedy=command())
+
+
+def missing(slots: list[str]) -> list[tuple[str, str]]:
+    """Slots that are not there, damaged, or older than the study file, and why."""
+    found = []
+    for slot in slots:
+        try:
+            store().at(slot)
+            if is_stale(study(), store(), slot):
+                found.append((slot, "the study file has changed since"))
+        except MissingArtifactError as error:
+            found.append((slot, error.message))
+    return found
+
+
+def slots_of(organ: str, encoder: str) -> list[str]:
+    """Slots the screens of one organ and encoder read."""
+    kinds = ("encoder", "embedding", "atlas", "scan", "enrichment")
+    per_pair = [f"{kind}/{organ}/{encoder}" for kind in kinds]
+    return ["cohort", "phenome", f"images/{organ}", f"thumbnails/{organ}", *per_pair]
+
+
+def inputs(organ: str | None = None, encoder: str | None = None) -> Inputs:
+    """What `evaluate` needs for one organ and encoder."""
+    refs = store().refs()
+    return _inputs(organ, encoder, tuple(sorted(refs.items())), study().population)
+
+
+@st.cache_resource(show_spinner="Reading the embedding …", max_entries=4)
+def _inputs(organ: str | None, encoder: str | None, *_keys: object) -> Inputs:
+    return read_inputs(study(), store(), organ=organ, encoder=encoder)
+
+
+def phenotype(spec: Spec) -> Phenotype:
+    """Evaluate a recipe, or take what was evaluated before."""
+    # the name does not change the numbers, so it is not part of what is remembered
+    unnamed = spec.model_copy(update={"name": "score"})
+    found = _phenotype(SPEC.dump_json(unnamed).decode(), str(study().store_path))
+    return Phenotype(
+        spec, found.eids, found.values, found.kind, found.folds, found.figures
+    )
+
+
+@st.cache_resource(show_spinner="Computing the score …", max_entries=64)
+def _phenotype(spec_json: str, _store: str) -> Phenotype:
+    spec = SPEC.validate_json(spec_json)
+    organ, encoder = getattr(spec, "organ", None), getattr(spec, "encoder", None)
+    return evaluate(spec, inputs(organ, encoder))
+
+
+def scan(organ: str, encoder: str) -> pd.DataFrame:
+    """Disclosed phenome scan; codes that would reveal small counts are left out."""
+    slot = f"scan/{organ}/{encoder}"
+    return _scan(store().ref(slot), slot, study().disclosure.threshold)
+
+
+@st.cache_data(show_spinner=False)
+def _scan(_key: str, slot: str, threshold: int) -> pd.DataFrame:
+    table = read_table(store().at(slot), "scan")
+    hidden = hide_nested(list(table["code"]), table["n_cases"].to_numpy(), threshold)
+    derived = ["auc", "auc_low", "auc_high", "log10p", "baseline_auc", "increment"]
+    shown = table[~hidden].reset_index(drop=True)
+    return disclose(
+        shown, threshold=threshold, counts=["n_cases", "n_controls"], derived=derived
+    )
+
+
+def enrichment(organ: str, encoder: str) -> pd.DataFrame:
+    """Disclosed table of clusters × codes."""
+    slot = f"enrichment/{organ}/{encoder}"
+    codes = tuple(scan(organ, encoder)["code"])
+    return _enrichment(store().ref(slot), slot, (codes, study().disclosure.threshold))
+
+
+@st.cache_data(show_spinner=False)
+def _enrichment(
+    _key: str, slot: str, rules: tuple[tuple[str, ...], int]
+) -> pd.DataFrame:
+    codes, threshold = rules
+    table = read_table(store().at(slot), "enrichment")
+    table = table[table["code"].isin(codes)].reset_index(drop=True)
+    sizes = table.groupby("cluster")["n_cluster"].first()
+    small = sizes.index[hide_partition(sizes.to_numpy(), threshold)]
+    table["n_cluster"] = table["n_cluster"].mask(table["cluster"].isin(small))
+    return disclose(
+        table,
+        threshold=threshold,
+        counts=["n_cluster", "n_cases", "n_both"],
+        derived=[
+            "share_of_cluster", "share_of_cases", "odds_ratio", "or_low", "or_high",
+            "log10p", "log10q",
+        ],
+        totals={"n_both": "n_cluster"},
+        partition={"n_both": "code"},
+    )  # fmt: skip
+
+
+def seen(organ: str, encoder: str) -> int:
+    """Participants with an embedding."""
+    return len(atlas_array(organ, encoder, "clusters"))
+
+
+def atlas_array(organ: str, encoder: str, name: str) -> np.ndarray:
+    """One array of the atlas, memory-mapped."""
+    return read_array(store().at(f"atlas/{organ}/{encoder}"), name)
+
+
+def thumbnails(organ: str, count: int) -> np.ndarray:
+    """A few thumbnails, evenly spread over the store, without any id."""
+    pixels = read_array(store().at(f"thumbnails/{organ}"), "thumbnails")
+    return np.array(pixels[np.linspace(0, len(pixels) - 1, count).astype(int)])

@@ -1,0 +1,114 @@
+"""Disclosed tables behind the figures: what is drawn is made here, once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from app import data
+from app.state import Choice
+from edp_core import disclosure
+from edp_core.appraisal.confounders import associations
+from edp_core.phenotype import Phenotype
+from edp_core.stats.regression import pearson
+
+BINS = 40
+
+
+def least() -> int:
+    """Smallest count the study shows."""
+    return data.study().disclosure.threshold
+
+
+def flow(counts: dict[str, int]) -> pd.DataFrame:
+    """Participants by what became of them; small counts written as such."""
+    shown = disclosure.breakdown(counts, least())
+    return pd.DataFrame(
+        {"participants": list(shown), "count": [str(n) for n in shown.values()]}
+    )
+
+
+def histogram(groups: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Bars of one or more groups over the same range; each bar counts enough people."""
+    finite = np.concatenate([values[np.isfinite(values)] for values in groups.values()])
+    low, high = np.percentile(finite, [0.25, 99.75]) if len(finite) else (0.0, 1.0)
+    grid = np.linspace(low, max(high, low + 1e-9), BINS + 1)
+    rows = []
+    for name, values in groups.items():
+        edges, counts = disclosure.histogram(values, grid, least())
+        widths = np.diff(edges)
+        rows.append(
+            pd.DataFrame(
+                {
+                    "left": edges[:-1],
+                    "right": edges[1:],
+                    "count": counts,
+                    "density": counts / (widths * max(counts.sum(), 1)),
+                    "group": name,
+                }
+            )
+        )
+    table = pd.concat(rows, ignore_index=True)
+    return table[table["count"] > 0]
+
+
+def separation(
+    phenotype: Phenotype, cases: np.ndarray
+) -> tuple[pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
+    """Histogram of cases and controls, and the ROC curve."""
+    known = np.isfinite(phenotype.values)
+    groups = {
+        f"controls (N = {(known & ~cases).sum():,})": phenotype.values[known & ~cases],
+        f"cases (N = {(known & cases).sum():,})": phenotype.values[known & cases],
+    }
+    return histogram(groups), disclosure.roc(phenotype.values, cases, least())
+
+
+def points(choice: Choice, colour: str) -> tuple[pd.DataFrame, str, list[str]]:
+    """UMAP points in shuffled order, the column to colour by, and its values."""
+    inputs = data.inputs(choice.organ, choice.encoder)
+    umap = np.asarray(data.atlas_array(choice.organ, choice.encoder, "umap"))
+    labels = data.atlas_array(choice.organ, choice.encoder, "clusters")
+    hidden = disclosure.hide_partition(np.bincount(labels), least())
+    table = pd.DataFrame({"x": umap[:, 0], "y": umap[:, 1]})
+    if colour == "code" and choice.code is not None and inputs.seen is not None:
+        cases = inputs.phenome.cases(choice.code)[inputs.seen]
+        per_cluster = np.bincount(labels, weights=cases).astype(int)
+        unseen = disclosure.hide_partition(per_cluster, least())
+        drawn = cases & ~unseen[labels]
+        table["status"] = np.where(drawn, "case", "control")
+        domain = ["control", "case"]
+        column = "status"
+    else:
+        names = np.array(["small" if hidden[i] else str(i) for i in range(len(hidden))])
+        table["cluster"] = names[labels]
+        domain = list(dict.fromkeys(names))
+        column = "cluster"
+    shuffled = np.random.default_rng(0).permutation(len(table))
+    return table.iloc[shuffled].reset_index(drop=True), column, domain
+
+
+def cluster_size(choice: Choice) -> int | str:
+    """Participants of the chosen cluster, or that they are too few to say."""
+    labels = data.atlas_array(choice.organ, choice.encoder, "clusters")
+    sizes = np.bincount(labels)
+    number = choice.cluster or 0
+    if disclosure.hide_partition(sizes, least())[number]:
+        return "hidden"
+    return int(sizes[number])
+
+
+def factors(phenotype: Phenotype, *, unadjusted: Phenotype | None) -> pd.DataFrame:
+    """Correlation with the unadjusted score and with age, sex, BMI and volume."""
+    people = data.inputs().participants
+    named = [c for c in ("age_years", "sex", "bmi") if c in people.columns]
+    table = associations(phenotype.values, people, named)
+    if unadjusted is not None:
+        r, low, high, log10p, n = pearson(phenotype.values, unadjusted.values)
+        first = {"column": "unadjusted score", "r": r, "low": low, "high": high}
+        first |= {"r2": r**2, "n": n, "log10p": log10p}
+        table = pd.concat([pd.DataFrame([first]), table], ignore_index=True)
+    everyone = int(np.isfinite(phenotype.values).sum())
+    return disclosure.disclose(
+        table, threshold=least(), counts=["n"], totals={"n": everyone}
+    )

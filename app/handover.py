@@ -1,0 +1,175 @@
+"""The pieces of the screen Export: choosing, checking, writing, downloading."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pandas as pd
+import streamlit as st
+
+from app import data
+from app.basket import Basket, Entry
+from edp_core.checkout import render_study
+from edp_core.errors import InputError
+from edp_core.export import delivery
+from edp_core.phenotype import SPEC, Spec
+from edp_core.recipe import ClassifierSpec, ClusterSpec
+
+USER = "local"
+"""Who the audit log names while there is no sign-in."""
+
+
+def choose(basket: Basket, entries: list[Entry]) -> list[Spec]:
+    """Show the basket; the recipes that are ticked."""
+    table = pd.DataFrame(
+        {
+            "export": True,
+            "name": [entry.spec.name for entry in entries],
+            "method": [entry.spec.method for entry in entries],
+            "of": [_of(entry.spec) for entry in entries],
+            "regressed out": [_removed(entry.spec) for entry in entries],
+            "labels": [_labels(entry.spec) for entry in entries],
+            "added": [entry.added for entry in entries],
+        }
+    )
+    edited = st.data_editor(
+        table,
+        hide_index=True,
+        key="basket_" + "_".join(str(entry.id) for entry in entries),
+        disabled=[name for name in table.columns if name != "export"],
+        column_config={
+            "export": st.column_config.CheckboxColumn("Export"),
+            "added": st.column_config.DatetimeColumn("Added", format="distance"),
+        },
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        names = {entry.spec.name: entry.id for entry in entries}
+        name = st.selectbox("Remove from the basket", list(names), index=None)
+        if st.button("Remove", icon=":material/delete:", disabled=name is None):
+            basket.remove(names[name])
+            st.session_state["_removed"] = (names[name], name)
+            st.rerun()
+    ticked = edited["export"].to_numpy(bool)
+    return [e.spec for e, on in zip(entries, ticked, strict=True) if on]
+
+
+def undo_button(basket: Basket) -> None:
+    """Offer to put back what was removed last."""
+    removed = st.session_state.get("_removed")
+    if removed and st.button(f"Undo: put {removed[1]} back", icon=":material/undo:"):
+        basket.restore(removed[0])
+        del st.session_state["_removed"]
+        st.rerun()
+
+
+def sample_file() -> str | None:
+    """Text of a sample file the user gives, to check the overlap of ids."""
+    given = st.file_uploader(
+        "Sample file of the genotypes (.fam, .psam or .sample), optional",
+        type=["fam", "psam", "sample"],
+        help="Its ids are compared with the export's; it is not kept. With it, FID is "
+        "taken from it; without it FID = IID = eid.",
+    )
+    if given is None:
+        return None
+    try:
+        return given.getvalue().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "The sample file is not text", "give a .fam, .psam or .sample"
+        ) from error
+
+
+def render(specs: list[Spec], genotypes: str | None) -> dict[str, bytes]:
+    """Files of the export; remembered until recipes, store or sample file change."""
+    recipes = tuple(SPEC.dump_json(spec).decode() for spec in specs)
+    keys = tuple(sorted(data.store().refs().items()))
+    return _render(recipes, genotypes, keys, str(data.study().folder))
+
+
+@st.cache_resource(show_spinner="Rendering the files …", max_entries=4)
+def _render(
+    recipes: tuple[str, ...], genotypes: str | None, *_keys: object
+) -> dict[str, bytes]:
+    specs = [SPEC.validate_json(recipe) for recipe in recipes]
+    return render_study(data.study(), data.store(), specs, genotypes=genotypes)
+
+
+def report(files: dict[str, bytes]) -> None:
+    """What the files hold, and what was noticed."""
+    content = json.loads(files["report.json"])
+    st.markdown(
+        f"**{content['participants']} participants**, "
+        f"{len(content['phenotypes'])} phenotypes, "
+        f"covariates: {', '.join(content['covariates']['columns']) or 'none'}."
+    )
+    for reason, count in content["dropped"].items():
+        st.caption(f"Left out: {reason}: {count}")
+    for note in content["notes"]:
+        st.info(note, icon=":material/info:")
+
+
+def preview(files: dict[str, bytes]) -> None:
+    """List the files; show those that hold no id."""
+    st.dataframe(
+        pd.DataFrame(
+            {"file": list(files), "bytes": [len(content) for content in files.values()]}
+        ),
+        hide_index=True,
+        column_config={
+            "file": "File",
+            "bytes": st.column_config.NumberColumn("Size", format="bytes"),
+        },
+    )
+    script, methods, summary = st.tabs(["Script", "Methods paragraph", "Report"])
+    script.code(files["run_regenie.sh"].decode(), language="bash", height=320)
+    methods.markdown(files["methods.md"].decode())
+    summary.json(json.loads(files["report.json"]), expanded=1)
+
+
+def write(files: dict[str, bytes]) -> str:
+    """Write to the study's export folder, with a line in the audit log."""
+    study = data.study()
+    joined = b"".join(files[name] for name in sorted(files))
+    name = f"export-{hashlib.sha256(joined).hexdigest()[:12]}"
+    folder = study.path(study.disclosure.export_dir) / name
+    delivery.write_folder(files, folder)
+    delivery.audit(study.store_path / "audit.log", USER, "folder", files=files)
+    return f"Written to {study.disclosure.export_dir}/{name}"
+
+
+def download(files: dict[str, bytes]) -> None:
+    """Offer the zip; the audit line is written before the first byte leaves."""
+    log = data.study().store_path / "audit.log"
+
+    def content() -> bytes:
+        delivery.audit(log, USER, "download", files=files)
+        return delivery.zip_bytes(files)
+
+    st.download_button(
+        "Download zip",
+        content,
+        "edp-studio-export.zip",
+        "application/zip",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def _of(spec: Spec) -> str:
+    if isinstance(spec, ClusterSpec):
+        return f"{spec.organ} · {spec.trait} · cluster {spec.cluster}"
+    if isinstance(spec, ClassifierSpec):
+        return f"{spec.organ} · {spec.trait}"
+    return getattr(spec, "trait", None) or getattr(spec, "column", "")
+
+
+def _removed(spec: Spec) -> str:
+    pcs = [f"PC{number}" for number in getattr(spec, "remove_pcs", ())]
+    return ", ".join([*pcs, *getattr(spec, "remove_covariates", ())])
+
+
+def _labels(spec: Spec) -> str:
+    labels = getattr(spec, "labels", None)
+    return f"{labels.share:.0%}" if labels is not None else ""

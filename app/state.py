@@ -1,0 +1,112 @@
+"""The shared choice: organ, encoder, code and cluster live in the URL.
+
+Their widgets are drawn in the frame, once for all screens; drawn in two screens they
+would lose their value on the way from one to the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app import data
+from edp_core.errors import MissingArtifactError
+from edp_core.people.phenome import name_of
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is looked at."""
+
+    organ: str
+    encoder: str
+    code: str | None
+    cluster: int | None
+
+
+def frame() -> None:
+    """Draw the shared widgets in the sidebar and keep what is chosen for the page."""
+    st.session_state["_choice"] = _widgets()
+
+
+def choice() -> Choice:
+    """What is chosen in the sidebar."""
+    found: Choice = st.session_state["_choice"]
+    return found
+
+
+def _widgets() -> Choice:
+    study = data.study()
+    with st.sidebar:
+        organ = st.selectbox(
+            "Organ",
+            list(study.organs),
+            key="organ",
+            bind="query-params",
+            help="Region the images are taken of.",
+        )
+        encoders = [name for at, name in study.pairs() if at == organ]
+        encoder = st.selectbox(
+            "Encoder",
+            encoders,
+            key="encoder",
+            bind="query-params",
+            help="Network whose embedding is shown.",
+        )
+        codes = _codes(organ, encoder)
+        code = st.selectbox(
+            "Code",
+            codes,
+            index=0 if codes else None,
+            key="code",
+            bind="query-params",
+            placeholder="no codes",
+            disabled=not codes,
+            help="ICD-10 code; type a part of the code or of its name to search. "
+            "Ordered by how well the embedding separates cases.",
+        )
+        clusters = _clusters(organ, encoder)
+        cluster = st.selectbox(
+            "Cluster",
+            clusters,
+            index=0 if clusters else None,
+            key="cluster",
+            bind="query-params",
+            placeholder="no clusters",
+            disabled=not clusters,
+            help="Leiden cluster of the embedding; 0 is the largest.",
+        )
+    return Choice(
+        organ,
+        encoder,
+        code.split(" ")[0] if code else None,
+        int(cluster) if cluster is not None else None,
+    )
+
+
+def label(code: str) -> str:
+    """A code with its name, as the sidebar lists it."""
+    return f"{code} {name_of(code)[0]}"
+
+
+def pick_code(code: str) -> None:
+    """Make a code the choice (in a callback, before the widgets are drawn)."""
+    st.session_state["code"] = label(code)
+
+
+def _codes(organ: str, encoder: str) -> list[str]:
+    try:
+        table = data.scan(organ, encoder)
+    except MissingArtifactError:
+        return []
+    ordered = table.sort_values("log10p", ascending=False, na_position="last")
+    return [label(code) for code in ordered["code"]]
+
+
+def _clusters(organ: str, encoder: str) -> list[str]:
+    try:
+        labels = data.atlas_array(organ, encoder, "clusters")
+    except MissingArtifactError:
+        return []
+    return [str(number) for number in range(int(labels.max()) + 1)]

@@ -1,0 +1,200 @@
+"""Small pieces every screen uses: figures with downloads, tables with downloads."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+import vl_convert
+
+from app import data
+from app.state import Choice
+
+HIDDEN = "—"
+"""How a hidden count is written."""
+
+
+def title(text: str, choice: Choice | None = None) -> None:
+    """Heading of a screen, what is looked at, and its link."""
+    left, right = st.columns([5, 1], vertical_alignment="bottom")
+    left.title(text, anchor=False)
+    with right.popover("Link", icon=":material/link:", width="stretch"):
+        st.caption("Opens this view in any browser that reaches this server.")
+        query = urlencode(st.query_params.to_dict())
+        st.code(f"{st.context.url or ''}{'?' + query if query else ''}", language=None)
+    if choice is not None:
+        parts = [f"**{choice.organ}**", f"encoder **{choice.encoder}**"]
+        st.caption(" · ".join(parts))
+    if data.study().simulated:
+        st.caption(":material/science: Simulated participants: nothing here is real.")
+
+
+def _count(name: str, help: str | None = None) -> object:
+    return st.column_config.NumberColumn(name, format="localized", help=help)
+
+
+def _figure(name: str, form: str, help: str | None = None) -> object:
+    return st.column_config.NumberColumn(name, format=form, help=help)
+
+
+_OUT_OF_FOLD = (
+    "Area under the ROC curve of scores from models that never saw the participant "
+    "(10 folds). Interval: DeLong, widened because pooled folds are not independent."
+)
+_LOG10P = "−log₁₀ p; carried in log space, since p underflows in large cohorts."
+SCAN_COLUMNS: dict[str, object] = {
+    "code": "Code",
+    "name": "Name",
+    "n_cases": _count("Cases"),
+    "n_controls": _count("Controls"),
+    "auc": _figure("AUC", "%.3f", _OUT_OF_FOLD),
+    "auc_low": _figure("95 % from", "%.3f"),
+    "auc_high": _figure("to", "%.3f"),
+    "log10p": _figure(
+        "−log₁₀ p",
+        "%.2f",
+        "Wilcoxon rank-sum test; its z is divided by √2, since pooled out-of-fold "
+        "scores are not independent of each other. " + _LOG10P,
+    ),
+    "baseline_auc": _figure(
+        "AUC of age + sex", "%.3f", "The same discriminant on age and sex alone."
+    ),
+    "increment": _figure("Increment", "%+.3f", "AUC minus that of age + sex."),
+    "reason": "Not tested because",
+}
+ENRICHMENT_COLUMNS: dict[str, object] = {
+    "code": "Code",
+    "name": "Name",
+    "n_cluster": _count("Cluster N"),
+    "n_cases": _count("Cases"),
+    "n_both": _count("Cases in cluster"),
+    "share_of_cluster": st.column_config.NumberColumn(
+        "Prevalence in cluster", format="percent", help="Cases in cluster / cluster N."
+    ),
+    "share_of_cases": st.column_config.NumberColumn(
+        "Share of cases", format="percent", help="Cases in cluster / all cases."
+    ),
+    "odds_ratio": _figure("Odds ratio", "%.2f"),
+    "or_low": _figure("95 % from", "%.2f"),
+    "or_high": _figure("to", "%.2f"),
+    "log10p": _figure("−log₁₀ p", "%.2f", "Fisher's exact test. " + _LOG10P),
+    "log10q": _figure(
+        "−log₁₀ q", "%.2f", "Benjamini–Hochberg over all clusters and codes."
+    ),
+}
+FACTOR_COLUMNS: dict[str, object] = {
+    "column": "",
+    "r": _figure("r", "%.3f", "Pearson; for categories the multiple R."),
+    "low": _figure("95 % from", "%.3f"),
+    "high": _figure("to", "%.3f"),
+    "r2": st.column_config.NumberColumn("Explained (r²)", format="percent"),
+    "n": _count("N"),
+    "log10p": _figure("−log₁₀ p", "%.2f", _LOG10P),
+}
+
+
+def facts(row: pd.Series) -> None:
+    """Figures of one code of the scan."""
+    first, second, third = st.columns(3)
+    with first:
+        number("Cases", row["n_cases"])
+    with second:
+        number("Controls", row["n_controls"])
+    with third:
+        number("−log₁₀ p", f"{row['log10p']:.2f}", help=_LOG10P)
+    left, right = st.columns([3, 2])
+    with left:
+        number(
+            "AUC, out of fold (95 %)",
+            interval(row["auc"], row["auc_low"], row["auc_high"]),
+            help=_OUT_OF_FOLD,
+        )
+    with right:
+        baseline = row["baseline_auc"]
+        number(
+            "AUC of age + sex",
+            None if baseline != baseline else f"{baseline:.3f}",
+            help="The same discriminant on age and sex alone, in the same folds.",
+        )
+
+
+def number(text: str, value: object, *, help: str | None = None) -> None:
+    """One figure with its name; a hidden or missing one is a dash."""
+    known = value is not None and value is not pd.NA and value == value
+    if not known:
+        shown = HIDDEN
+    elif isinstance(value, int | np.integer):
+        shown = f"{int(value):,}"
+    else:
+        shown = str(value)
+    st.metric(text, shown, help=help, border=True)
+
+
+def interval(estimate: float, low: float, high: float) -> str:
+    """An estimate with its 95 % interval."""
+    if estimate != estimate:
+        return HIDDEN
+    return f"{estimate:.3f} ({low:.3f}–{high:.3f})"
+
+
+def figure(
+    chart: alt.TopLevelMixin,
+    name: str,
+    *,
+    key: str | None = None,
+    on_select: object = "ignore",
+    alt_text: str | None = None,
+) -> None:
+    """Draw a chart with its downloads as SVG and PNG."""
+    st.altair_chart(chart, key=key, on_select=on_select, alt=alt_text or name)  # type: ignore[arg-type]
+    spec = chart.to_json()
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        st.download_button(
+            "SVG",
+            lambda: vl_convert.vegalite_to_svg(spec),
+            f"{name}.svg",
+            "image/svg+xml",
+            key=f"{name}-svg",
+            on_click="ignore",
+            type="tertiary",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "PNG",
+            lambda: vl_convert.vegalite_to_png(spec, scale=3),
+            f"{name}.png",
+            "image/png",
+            key=f"{name}-png",
+            on_click="ignore",
+            type="tertiary",
+            icon=":material/download:",
+        )
+
+
+def table_download(table: pd.DataFrame, name: str, *, settings: str) -> None:
+    """Offer a table as CSV; its first line says its N and settings."""
+    content = f"# {settings}; rows: {len(table)}\n" + table.to_csv(index=False)
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.download_button(
+            "CSV",
+            content,
+            f"{name}.csv",
+            "text/csv",
+            key=f"{name}-csv",
+            on_click="ignore",
+            type="tertiary",
+            icon=":material/download:",
+        )
+
+
+def hidden_note(table: pd.DataFrame, column: str) -> None:
+    """Say that some counts are hidden, where any is."""
+    if table[column].isna().any():
+        least = data.study().disclosure.threshold
+        st.caption(
+            f"{HIDDEN} : hidden, because the count is below {least} or would give such "
+            "a count away."
+        )

@@ -1,0 +1,86 @@
+"""From recipes to the files of an export: the one way of screen and command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edp_core.artifacts import read_inputs
+from edp_core.errors import InputError
+from edp_core.export import bundle
+from edp_core.export.selection import ExportRequest
+from edp_core.people.ukb import read_lines
+from edp_core.phenotype import evaluate
+from edp_core.recipe import Spec
+from edp_core.store import Store
+from edp_core.study import MaeEncoder, Study
+
+
+def render_study(
+    study: Study, store: Store, specs: Sequence[Spec], *, genotypes: str | None = None
+) -> dict[str, bytes]:
+    """Evaluate recipes and render every file of their export.
+
+    Parameters
+    ----------
+    study, store
+        The study; its withdrawals are read again now.
+    specs
+        Recipes, in the order of the columns.
+    genotypes
+        Text of a .fam, .psam or .sample file the export is checked against.
+
+    Returns
+    -------
+    dict
+        File name → content, the same bytes for the same recipes.
+
+    Raises
+    ------
+    InputError
+        Where there is nothing to export, or regenie would misread it.
+    """
+    if not specs:
+        raise InputError("There is no phenotype to export", "pick at least one")
+    phenotypes = [
+        evaluate(
+            spec,
+            read_inputs(
+                study,
+                store,
+                organ=getattr(spec, "organ", None),
+                encoder=getattr(spec, "encoder", None),
+            ),
+        )
+        for spec in specs
+    ]
+    withdrawals = study.populations[study.population].withdrawals
+    withdrawn = read_lines(study.path(withdrawals)) if withdrawals else []
+    return bundle.render(
+        ExportRequest(
+            phenotypes=phenotypes,
+            participants=read_inputs(study, store).participants,
+            study=study.name,
+            simulated=study.simulated,
+            threshold=study.disclosure.threshold,
+            genotypes=genotypes,
+            withdrawn=frozenset(withdrawn),
+            versions=bundle.software_versions(),
+            encoders={name: describe_encoder(study, name) for name in study.encoders},
+        )
+    )
+
+
+def describe_encoder(study: Study, name: str) -> str:
+    """A sentence on how an encoder was made, for the methods paragraph."""
+    encoder = study.encoders[name]
+    if not isinstance(encoder, MaeEncoder):
+        return f"a vision transformer with published weights ({encoder.model})"
+    pooled = (
+        "the CLS token" if encoder.pooling == "cls" else "the mean of the patch tokens"
+    )
+    return (
+        f"a masked autoencoder (ViT-{encoder.size}, {encoder.depth} blocks, patch "
+        f"{encoder.patch}, {encoder.mask_ratio:.0%} masked) trained for "
+        f"{encoder.epochs} epochs on this study's images; the embedding is {pooled} "
+        f"of block {encoder.block}"
+    )

@@ -1,0 +1,38 @@
+"""Where the participants went: in = embedded + exclusions with reasons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from edp_core.errors import MissingArtifactError
+from edp_core.store import Store, read_table
+
+WITH_IMAGES = "with usable images"
+
+
+def exclusions_of(store: Store, organ: str) -> dict[str, int] | None:
+    """Participants of one organ by what became of them, the used ones first.
+
+    `None` where ingest is not done. The counts add up to the participants listed.
+    """
+    try:
+        cohort, images = store.at("cohort"), store.at(f"images/{organ}")
+    except MissingArtifactError:
+        return None
+    used = read_table(images, "rows")["eid"].nunique()
+    reasons = Counter(read_table(cohort, "exclusions")["reason"])
+    reasons.update(read_table(images, "exclusions")["reason"])
+    return {WITH_IMAGES: int(used)} | dict(reasons.most_common())
+
+
+def notes_of(store: Store, organs: Sequence[str]) -> dict[str, int]:
+    """What was mended or left aside in tables and files, by reason."""
+    notes: Counter[str] = Counter()
+    for slot in ("cohort", "phenome", *(f"images/{organ}" for organ in organs)):
+        try:
+            table = read_table(store.at(slot), "notes")
+        except MissingArtifactError:
+            continue
+        notes.update(dict(zip(table["reason"], map(int, table["count"]), strict=True)))
+    return dict(notes.most_common())

@@ -1,0 +1,285 @@
+"""Who and what is exported: alignment, exclusions and the checks before writing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from edp_core.disclosure import DEFAULT_THRESHOLD, mask_count
+from edp_core.errors import AlignmentError, InputError
+from edp_core.export.covariates import (
+    CATEGORIES,
+    FOLD,
+    SOURCES,
+    Covariates,
+    finish,
+    gather,
+    missing_cells,
+)
+from edp_core.export.rules import ID, check_names, check_trait
+from edp_core.export.runs import Run, plan_runs
+from edp_core.export.samples import Samples, parse_samples
+from edp_core.phenotype import ColumnSpec, Phenotype
+
+_COVARIATE_NAMES = (*SOURCES, FOLD)
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What is to be exported, and all the rendering may depend on.
+
+    Attributes
+    ----------
+    phenotypes
+        In the order of the columns.
+    participants
+        ``eid`` and any of sex, age_years, bmi, centre, array, pc1 … pc10.
+    study, simulated
+        Name of the study, and whether its data are made up.
+    threshold
+        Counts of people from 1 to one less are masked.
+    genotypes
+        Text of the genotypes' .fam, .psam or .sample file.
+    withdrawn
+        Eids to be left out whatever the population was.
+    covariates
+        Names among those of `covariates.SOURCES`; `None` takes all there are.
+    versions, encoders
+        Software → version; encoder → a sentence on its training.
+    """
+
+    phenotypes: Sequence[Phenotype]
+    participants: pd.DataFrame
+    study: str
+    simulated: bool = False
+    threshold: int = DEFAULT_THRESHOLD
+    genotypes: str | None = None
+    withdrawn: frozenset[str] = frozenset()
+    covariates: tuple[str, ...] | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    encoders: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Participants exported, sorted by eid, with their values and covariates.
+
+    Attributes
+    ----------
+    fids, iids
+        Ids of the participants.
+    values
+        Phenotype name → (n_participants,) float64, NaN = missing.
+    covariates
+        Columns for the same participants.
+    runs
+        Files to be written, each with traits and covariates.
+    dropped
+        Reason → participants left out for it.
+    samples
+        Of the genotype file, where one was given.
+    notes
+        What the user should know.
+    """
+
+    fids: np.ndarray
+    iids: np.ndarray
+    values: Mapping[str, np.ndarray]
+    covariates: Covariates
+    runs: tuple[Run, ...]
+    dropped: Mapping[str, int]
+    samples: Samples | None
+    notes: tuple[str, ...]
+
+
+def select(request: ExportRequest) -> Selection:
+    """Align the phenotypes, leave out whom regenie would drop, and check the rest.
+
+    Raises
+    ------
+    InputError
+        For anything regenie would refuse or misread.
+    AlignmentError
+        Where no participant is in the genotype file.
+    """
+    phenotypes = list(request.phenotypes)
+    if not phenotypes:
+        raise InputError("No phenotype was chosen", "choose at least one")
+    check_names([p.spec.name for p in phenotypes], taken=_COVARIATE_NAMES)
+    for phenotype in phenotypes:
+        _check_shape(phenotype)
+    table = request.participants
+    _check_eids("The participants table", list(table["eid"]) if "eid" in table else [])
+    eids = np.unique(np.concatenate([np.asarray(p.eids, str) for p in phenotypes]))
+    values = {p.spec.name: _aligned(p, p.values, eids) for p in phenotypes}
+    folds = _folds(phenotypes, eids)
+    for phenotype in phenotypes:
+        if phenotype.folds is not None:
+            own = _aligned(phenotype, phenotype.folds, eids)
+            values[phenotype.spec.name][~(own >= 0)] = np.nan
+
+    reasons = np.full(len(eids), "", object)
+    _drop(reasons, np.isin(eids, list(request.withdrawn)), "withdrawn")
+    samples = None if request.genotypes is None else parse_samples(request.genotypes)
+    if samples is not None:
+        genotyped = np.array([eid in samples.fids for eid in eids])
+        _check_overlap(genotyped, samples, threshold=request.threshold)
+        _drop(reasons, ~genotyped, "not genotyped")
+    empty = np.logical_and.reduce([np.isnan(v) for v in values.values()])
+    _drop(reasons, empty, "no value in any phenotype")
+    raw, notes = _complete(request, eids, reasons)
+
+    kept = reasons == ""
+    dropped = {r: int((reasons == r).sum()) for r in dict.fromkeys(reasons) if r}
+    if not kept.any():
+        most = max(dropped, key=dropped.__getitem__)
+        raise InputError(
+            f"No participant is left to export; most were left out as: {most}",
+            "check that phenotypes, participants table and genotypes are of the "
+            "same people, or choose fewer covariates",
+        )
+    eids = eids[kept]
+    values = {name: column[kept] for name, column in values.items()}
+    raw = {name: column[kept] for name, column in raw.items()}
+    covariates = finish(raw, folds=None if folds is None else folds[kept])
+    for phenotype in phenotypes:
+        _check_phenotype(phenotype, values[phenotype.spec.name], covariates)
+    fids = [samples.fids[eid] for eid in eids] if samples else list(eids)
+    if samples and any(eid in samples.repeated for eid in eids):
+        raise InputError(
+            "The genotype file lists some participants of the export twice",
+            "give each participant one row in it",
+        )
+    if not all(ID.fullmatch(fid) for fid in fids):
+        raise InputError(
+            "The genotype file has family ids with characters that are not ASCII",
+            "write it again with plain ids",
+        )
+    return Selection(
+        np.array(fids),
+        eids,
+        values,
+        covariates,
+        plan_runs(phenotypes, values, covariates=covariates),
+        dict(sorted(dropped.items())),
+        samples,
+        (*notes, *covariates.notes, *(samples.notes if samples else ())),
+    )
+
+
+def _check_shape(phenotype: Phenotype) -> None:
+    name, n = phenotype.spec.name, len(phenotype.eids)
+    _check_eids(f"Phenotype {name!r}", phenotype.eids)
+    folds = phenotype.folds
+    if len(phenotype.values) != n or (folds is not None and len(folds) != n):
+        raise InputError(
+            f"Phenotype {name!r} has {n} eids but another number of values or folds",
+            "design it again",
+        )
+
+
+def _check_eids(where: str, eids: Sequence[object] | np.ndarray) -> None:
+    listed = list(eids)
+    if not listed:
+        raise InputError(f"{where} has no eids", "give the column eid")
+    if not all(isinstance(eid, str) for eid in listed):
+        raise InputError(
+            f"{where} has eids that are missing or numbers",
+            "eids are text in EDP Studio; read them as text",
+        )
+    if not all(re.fullmatch(ID, str(eid)) for eid in listed):
+        raise InputError(
+            f"{where} has empty eids, or eids with spaces or other characters that "
+            "regenie splits at",
+            "use letters, digits, '_' and '-' in eids",
+        )
+    if len(set(listed)) < len(listed):
+        raise InputError(f"{where} has eids more than once", "keep one row for each")
+
+
+def _aligned(phenotype: Phenotype, column: np.ndarray, eids: np.ndarray) -> np.ndarray:
+    out = np.full(len(eids), np.nan)
+    out[np.searchsorted(eids, np.asarray(phenotype.eids, str))] = column
+    return out
+
+
+def _folds(phenotypes: Sequence[Phenotype], eids: np.ndarray) -> np.ndarray | None:
+    """One fold for each participant, for regenie has one covariate file."""
+    merged: np.ndarray | None = None
+    for phenotype in phenotypes:
+        if phenotype.folds is None:
+            continue
+        own = np.nan_to_num(_aligned(phenotype, phenotype.folds, eids), nan=-1.0)
+        if merged is None:
+            merged = np.full(len(eids), -1.0)
+        if ((merged >= 0) & (own >= 0) & (merged != own)).any():
+            raise InputError(
+                f"Phenotype {phenotype.spec.name!r} was made with other folds than "
+                "those before it",
+                "export it apart, or make all with the same folds and fold seed",
+            )
+        merged = np.where(own >= 0, own, merged)
+    return merged
+
+
+def _drop(reasons: np.ndarray, rows: np.ndarray, reason: str) -> None:
+    reasons[rows & (reasons == "")] = reason
+
+
+def _check_overlap(genotyped: np.ndarray, samples: Samples, *, threshold: int) -> None:
+    if not genotyped.any():
+        raise AlignmentError(
+            f"None of {mask_count(len(genotyped), threshold)} participants is in the "
+            f".{samples.form} file, which lists "
+            f"{mask_count(len(samples.fids), threshold)}",
+            "check that both are of the same application: ids differ between "
+            "applications of a biobank",
+        )
+
+
+def _complete(
+    request: ExportRequest, eids: np.ndarray, reasons: np.ndarray
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Covariates for all eids; marks those who miss one."""
+    people = request.participants.set_index("eid").reindex(pd.Index(eids, dtype="str"))
+    raw = gather(people, chosen=request.covariates)
+    notes: list[str] = []
+    if raw:
+        known = np.isin(eids, request.participants["eid"].to_numpy(str))
+        _drop(reasons, ~known, "not in the participants table")
+    for name in list(raw):
+        if missing_cells(raw[name])[reasons == ""].all():
+            notes.append(f"{name}: left out, nobody exported has a value")
+            del raw[name]
+    for name, column in raw.items():
+        _drop(reasons, missing_cells(column), f"missing covariate: {name}")
+    return raw, notes
+
+
+def _check_phenotype(
+    phenotype: Phenotype, values: np.ndarray, covariates: Covariates
+) -> None:
+    spec = phenotype.spec
+    check_trait(spec.name, values, phenotype.kind)
+    if isinstance(spec, ColumnSpec):
+        same = [c for c in covariates.columns if SOURCES.get(c) == spec.column]
+        if same:
+            raise InputError(
+                f"Phenotype {spec.name!r} is the column {spec.column!r}, which is also "
+                f"the covariate {', '.join(same)}: nothing of it would be left",
+                "leave that covariate out of this export",
+            )
+    parameters = 1 + sum(
+        len(set(column)) - 1 if name in CATEGORIES else 1
+        for name, column in covariates.columns.items()
+    )
+    if (~np.isnan(values)).sum() <= parameters:
+        raise InputError(
+            f"Phenotype {spec.name!r} has no more participants than the covariates "
+            f"take degrees of freedom ({parameters})",
+            "choose fewer covariates or a larger population",
+        )

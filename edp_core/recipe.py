@@ -1,0 +1,84 @@
+"""Recipes of phenotypes: a frozen tagged union, the content of a phenotype card."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+    """Column name in the export."""
+    population: str
+    cohort: str
+    """Content key of the cohort."""
+
+
+class Labels(BaseModel):
+    """Few-shot: which share of the cases' labels is used, drawn with this seed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    seed: int = 0
+
+
+class _ImageSpec(_Spec):
+    organ: str
+    encoder: str
+    embedding: str
+    """Content key of the embedding."""
+    phenome: str
+    """Content key of the phenome."""
+    trait: str
+    """ICD-10 code, without a dot."""
+    labels: Labels = Labels()
+    remove_pcs: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Principal components of the embedding regressed out, counted from 1."""
+    remove_covariates: tuple[str, ...] = ()
+    """Participants columns regressed out of every axis, with an intercept."""
+    sign: Literal[1, -1] = 1
+    """1: higher = more like the cases; −1: the opposite."""
+
+
+class ClassifierSpec(_ImageSpec):
+    """Classifier-guided: out-of-fold linear discriminant, standardised in fold."""
+
+    method: Literal["classifier"] = "classifier"
+    folds: Annotated[int, Field(ge=2, le=10)] = 10
+    fold_seed: int = 0
+    shrinkage: Annotated[float, Field(ge=0)] = 0.1
+
+
+class ClusterSpec(_ImageSpec):
+    """Cluster-guided: cosine likeness to the mean of one cluster's cases."""
+
+    method: Literal["cluster"] = "cluster"
+    atlas: str
+    """Content key of the atlas whose Leiden labels are meant."""
+    cluster: Annotated[int, Field(ge=0)]
+    centred: bool = True
+    self_excluded: bool = True
+
+
+class CodeSpec(_Spec):
+    """Baseline: the code itself as a binary trait."""
+
+    method: Literal["code"] = "code"
+    phenome: str
+    trait: str
+
+
+class ColumnSpec(_Spec):
+    """Baseline: a participants column as a quantitative trait."""
+
+    method: Literal["column"] = "column"
+    column: str
+
+
+Spec = ClassifierSpec | ClusterSpec | CodeSpec | ColumnSpec
+PhenotypeSpec = Annotated[Spec, Field(discriminator="method")]
+SPEC: TypeAdapter[Spec] = TypeAdapter(PhenotypeSpec)
+"""Reads and writes any recipe: ``SPEC.validate_json``, ``SPEC.dump_json``."""

@@ -1,0 +1,87 @@
+"""Clusters: where people gather in the embedding, and which codes gather there."""
+
+import streamlit as st
+
+from app import charts, data, figures, guards, state, widgets
+
+choice = state.choice()
+widgets.title("Clusters", choice)
+guards.need(
+    f"atlas/{choice.organ}/{choice.encoder}",
+    f"enrichment/{choice.organ}/{choice.encoder}",
+)
+SHARES = {
+    "Prevalence in cluster": "share_of_cluster",
+    "Share of cases": "share_of_cases",
+}
+cluster = choice.cluster or 0
+table = data.enrichment(choice.organ, choice.encoder)
+here = table[table["cluster"] == cluster].sort_values("log10p", ascending=False)
+
+
+def picked() -> None:
+    """Make the clicked point's code the choice."""
+    points = st.session_state["percentage_plot"].selection.get("pick", [])
+    if points:
+        state.pick_code(points[0]["code"])
+
+
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("UMAP", anchor=False)
+    options = ["cluster", "code"] if choice.code else ["cluster"]
+    colour = st.segmented_control(
+        "Colour by", options, default="cluster", key="colour", bind="query-params"
+    )
+    points, column, domain = figures.points(choice, colour or "cluster")
+    widgets.figure(
+        charts.scatter(points, colour=column, domain=domain),
+        f"umap-{choice.organ}-{choice.encoder}",
+    )
+    st.caption(
+        f"N = {len(points):,} participants, one point each, in random order. Distances "
+        "between far groups mean little in a UMAP; clusters come from the neighbour "
+        "graph, not from this picture."
+    )
+    if column == "status":
+        st.caption("Cases in clusters whose count is hidden are drawn as controls.")
+with right:
+    st.subheader(f"Cluster {cluster}: percentage–pval", anchor=False)
+    share = st.segmented_control(
+        "Percentage",
+        list(SHARES),
+        default="Prevalence in cluster",
+        key="share_of",
+        bind="query-params",
+    )
+    if here["log10p"].notna().any():
+        widgets.figure(
+            charts.percentage_plot(
+                here, choice.code, share=SHARES[share or "Prevalence in cluster"]
+            ),
+            f"percentage-pval-{cluster}",
+            key="percentage_plot",
+            on_select=picked,
+        )
+        size = figures.cluster_size(choice)
+        st.caption(
+            f"Cluster {cluster}: N = {size}. Fisher's exact test, two-sided: a "
+            "depleted code is significant too. Dotted: p = 0.05. The clusters never "
+            "saw the codes; correct for the number of tests (q below)."
+        )
+    else:
+        st.info("No code has a count in this cluster that may be shown.")
+
+st.subheader(f"Codes in cluster {cluster}", anchor=False)
+st.dataframe(
+    here.drop(columns=["chapter", "cluster"]),
+    hide_index=True,
+    column_config=widgets.ENRICHMENT_COLUMNS,
+)
+widgets.hidden_note(here, "n_both")
+widgets.table_download(
+    table,
+    f"enrichment-{choice.organ}-{choice.encoder}",
+    settings=f"Fisher, all clusters; N={data.seen(choice.organ, choice.encoder)}; "
+    f"{data.study().analysis}",
+)

@@ -1,0 +1,42 @@
+"""Export: the basket becomes files that regenie takes as they are."""
+
+import streamlit as st
+
+from app import data, handover, widgets
+from app.basket import Basket
+
+study = data.study()
+widgets.title("Export")
+basket = Basket(study.store_path)
+entries = basket.entries()
+handover.undo_button(basket)
+if not entries:
+    st.info(
+        "The basket is empty. Design a phenotype on the screen Phenotype and add it.",
+        icon=":material/shopping_cart:",
+    )
+    st.stop()
+
+st.subheader("Basket", anchor=False)
+chosen = handover.choose(basket, entries)
+st.subheader("Check against genotypes", anchor=False)
+genotypes = handover.sample_file()
+if not chosen:
+    st.info("Tick at least one phenotype.")
+    st.stop()
+
+files = handover.render(chosen, genotypes)
+st.subheader("Files", anchor=False)
+handover.report(files)
+handover.preview(files)
+left, right = st.columns(2)
+with left:
+    if st.button("Write to the server folder", type="primary", icon=":material/save:"):
+        st.success(handover.write(files), icon=":material/check_circle:")
+    st.caption(f"Goes to {study.disclosure.export_dir}/ beside study.toml.")
+with right:
+    if study.disclosure.downloads:
+        handover.download(files)
+        st.caption("This study allows downloads; each is written to the audit log.")
+    else:
+        st.caption(":material/lock: This study does not allow downloads.")

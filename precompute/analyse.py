@@ -1,0 +1,116 @@
+"""Analyse: embeddings become an atlas, a phenome scan and an enrichment table."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from edp_core.errors import InputError
+from edp_core.people.phenome import Phenome
+from edp_core.scoring import adjust, classifier, clusters
+from edp_core.store import write_array, write_table
+from edp_core.study import Analysis
+from edp_core.vectors import atlas
+from edp_core.vectors.embedding import Embedding
+
+DEMOGRAPHICS = ("age_years", "sex")
+"""What the embedding's AUC is measured against."""
+
+
+def make_atlas(embedding: Embedding, analysis: Analysis, folder: Path) -> None:
+    """PCA, exact cosine neighbours, Leiden clusters and UMAP, one row a participant."""
+    eids, vectors = embedding.by_participant()
+    if len(eids) <= analysis.neighbours:
+        raise InputError(
+            f"{len(eids)} participants have an embedding; {analysis.neighbours} "
+            "neighbours were asked for",
+            "lower analysis.neighbours in study.toml, or add images",
+        )
+    pca = atlas.pca(vectors, min(analysis.pcs, vectors.shape[1], len(eids) - 1))
+    # the participant itself counts as one of the neighbours, as in scanpy
+    indices, distances = atlas.cosine_knn(vectors, analysis.neighbours - 1)
+    labels = clusters.leiden(
+        indices, distances, resolution=analysis.resolution, seed=analysis.seed
+    )
+    write_array(folder, "eids", eids)
+    write_array(folder, "pc_scores", pca.scores.astype(np.float32))
+    write_array(folder, "pc_components", pca.components)
+    write_array(folder, "pc_explained", pca.explained_ratio)
+    write_array(folder, "knn_indices", indices)
+    write_array(folder, "knn_distances", distances)
+    write_array(folder, "clusters", labels)
+    write_array(folder, "umap", _umap(vectors, (indices, distances), analysis))
+
+
+def make_scan(
+    embedding: Embedding,
+    phenome: Phenome,
+    participants: pd.DataFrame,
+    *,
+    analysis: Analysis,
+    folder: Path,
+) -> None:
+    """Out-of-fold AUC and p for every code with enough cases, age + sex beside it."""
+    eids, vectors = embedding.by_participant()
+    seen = np.searchsorted(phenome.eids, eids)
+    folds = classifier.fold_partition(
+        len(phenome.eids), analysis.folds, seed=analysis.seed
+    )[seen]
+    cases = phenome.dense(list(phenome.traits["code"]))[seen]
+    known = [name for name in DEMOGRAPHICS if name in participants.columns]
+    people = participants.iloc[seen]
+    table = classifier.scan_phenome(
+        vectors,
+        cases,
+        folds=folds,
+        shrinkage=analysis.shrinkage,
+        min_cases=analysis.min_cases,
+        baseline=adjust.design_matrix(people, known) if known else None,
+    )
+    names = phenome.traits[["code", "name", "chapter"]].reset_index(drop=True)
+    write_table(
+        folder, "scan", pd.concat([names, table.reset_index(drop=True)], axis=1)
+    )
+
+
+def make_enrichment(
+    eids: np.ndarray, labels: np.ndarray, phenome: Phenome, *, folder: Path, least: int
+) -> None:
+    """Fisher's exact test of every cluster and every code with at least ``least``."""
+    seen = np.searchsorted(phenome.eids, eids)
+    cases = phenome.dense(list(phenome.traits["code"]))[seen]
+    enough = cases.sum(axis=0) >= least
+    names = phenome.traits.loc[enough, ["code", "name", "chapter"]].reset_index(
+        drop=True
+    )
+    table = clusters.enrichment(labels, cases[:, enough])
+    joined = names.iloc[table["trait"].to_numpy()].reset_index(drop=True)
+    write_table(
+        folder,
+        "enrichment",
+        pd.concat([joined, table.drop(columns="trait").reset_index(drop=True)], axis=1),
+    )
+
+
+def _umap(
+    vectors: np.ndarray, knn: tuple[np.ndarray, np.ndarray], analysis: Analysis
+) -> np.ndarray:
+    import umap  # compiles for seconds at import: only this step pays for it
+
+    indices, distances = knn
+    own = np.arange(len(vectors), dtype=indices.dtype)[:, None]
+    neighbours = np.concatenate([own, indices], axis=1)
+    lengths = np.concatenate([np.zeros_like(distances[:, :1]), distances], axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns that a seed costs it parallelism
+        fitted = umap.UMAP(
+            n_neighbors=analysis.neighbours,
+            min_dist=analysis.umap_min_dist,
+            metric="cosine",
+            random_state=analysis.seed,
+            precomputed_knn=(neighbours, lengths, None),
+        ).fit_transform(vectors - vectors.mean(axis=0))
+    return np.asarray(fitted, np.float32)

@@ -1,0 +1,195 @@
+"""The command line: run, status, export, demo, prune."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from edp_core.checkout import render_study
+from edp_core.disclosure import mask_count
+from edp_core.errors import EdpError, InputError
+from edp_core.exclusions import exclusions_of, notes_of
+from edp_core.export import card, delivery
+from edp_core.store import Store
+from edp_core.study import Study, load_study
+from precompute import demo as demo_study
+from precompute.console import Reporter
+from precompute.jobs import Jobs
+from precompute.steps import PHASES, do, slots, states
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="Train encoders on a study's images and cache what the screens show.",
+)
+console = Console()
+StudyPath = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="Folder of study.toml")
+]
+
+
+def open_study(path: Path) -> tuple[Study, Store]:
+    """Study and its store; hints of errors name the command for this study."""
+    study = load_study(path)
+    return study, Store(study.store_path, remedy=f"python -m precompute run {path}")
+
+
+@app.command()
+def run(
+    study: StudyPath,
+    *,
+    only: Annotated[
+        str | None, typer.Option(help=f"Do only one step: {', '.join(PHASES)}")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Do again what is done")] = False,
+    quiet: Annotated[bool, typer.Option(help="Plain lines, for logs")] = False,
+) -> None:
+    """Do every step that is not done yet."""
+    if only is not None and only not in PHASES:
+        raise typer.BadParameter(f"--only takes one of {', '.join(PHASES)}")
+    run_study(study, only=only, force=force, quiet=quiet)
+
+
+def run_study(
+    path: Path, *, only: str | None = None, force: bool = False, quiet: bool = False
+) -> None:
+    """Run a study's steps with progress on the console."""
+    study, store = open_study(path)
+    jobs = Jobs(study, store)
+    reporter = Reporter(console, quiet=quiet)
+    done = 0
+    for slot in slots(study):
+        if only is not None and slot.phase != only:
+            continue
+        job = jobs.make(slot.name)
+        fresh = not store.has(job.recipe)
+        if fresh or force:
+            with reporter.step(f"{slot.phase} {slot.name}") as report:
+                done += do(jobs, job, report=report, force=force)
+        else:
+            do(jobs, job, report=lambda *_: None)
+    jobs.fingerprints.save()
+    if not done:
+        console.print("Everything is done already.")
+
+
+@app.command()
+def status(study: StudyPath) -> None:
+    """Show which steps are done, their size and time, and who was left out and why."""
+    opened, store = open_study(study)
+    table = Table("step", "artifact", "state", "size", "seconds", title=opened.name)
+    found = states(opened, store)
+    for slot, state in found.items():
+        size = seconds = ""
+        if state == "done":
+            kind, key = slot.name.split("/")[0], store.ref(slot.name)
+            manifest = store.manifest(kind, key)
+            size = human(sum(f["bytes"] for f in manifest["files"].values()))
+            seconds = f"{manifest['seconds']:.1f}"
+        table.add_row(slot.phase, slot.name, state, size, seconds)
+    console.print(table)
+    threshold = opened.disclosure.threshold
+    for organ in opened.organs:
+        counts = exclusions_of(store, organ)
+        if counts is None:
+            continue
+        people = Table("participants", "count", title=f"Participants · {organ}")
+        for reason, count in counts.items():
+            people.add_row(reason, str(mask_count(count, threshold)))
+        console.print(people)
+    notes = notes_of(store, list(opened.organs))
+    if notes:
+        rows = Table("noticed in the data", "count")
+        for reason, count in notes.items():
+            rows.add_row(reason, str(mask_count(count, threshold)))
+        console.print(rows)
+    left = Counter(state for state in found.values() if state != "done")
+    if left:
+        words = ", ".join(f"{n} {state}" for state, n in left.items())
+        console.print(f"{words} → {store.remedy}", soft_wrap=True)
+    else:
+        console.print("Everything is done.")
+
+
+@app.command()
+def export(
+    study: StudyPath,
+    *,
+    phenotype: Annotated[
+        list[Path], typer.Option(help="Recipe or phenotype card (JSON); may repeat")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write")],
+    genotypes: Annotated[
+        Path | None, typer.Option(help="A .fam, .psam or .sample file to check against")
+    ] = None,
+) -> None:
+    """Write regenie's files for one or more phenotypes."""
+    opened, store = open_study(study)
+    specs = [card.read(path) for path in phenotype]
+    samples = read_samples(genotypes) if genotypes is not None else None
+    files = render_study(opened, store, specs, genotypes=samples)
+    delivery.write_folder(files, out)
+    delivery.audit(
+        store.root / "audit.log", delivery.current_user(), "folder", files=files
+    )
+    console.print(f"{len(files)} files for {len(specs)} phenotypes in {out}")
+
+
+def read_samples(path: Path) -> str:
+    """Text of a genotype sample file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The sample file {path} cannot be read", "give a .fam, .psam or .sample"
+        ) from error
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    participants: Annotated[int, typer.Option(min=60)] = 600,
+    quiet: Annotated[bool, typer.Option(help="Plain lines, for logs")] = False,
+) -> None:
+    """Make the simulated demo study, if it is not there, and run its steps."""
+    with Reporter(console, quiet=quiet).step("simulate demo study") as report:
+        demo_study.write_demo(folder, participants=participants, progress=report)
+    run_study(folder, quiet=quiet)
+
+
+@app.command()
+def prune(study: StudyPath) -> None:
+    """Delete artifacts that the study no longer uses."""
+    _, store = open_study(study)
+    console.print(f"{human(store.prune())} freed")
+
+
+def human(size: float) -> str:
+    """A number of bytes in words."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def main() -> None:
+    """Entry: errors a user can mend are shown as message and hint, exit code 2."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        app()
+    except EdpError as error:
+        problem = Console(stderr=True)
+        # escaped: a hint that names [encoders.*] is no markup
+        message, hint = escape(error.message), escape(error.hint)
+        problem.print(f"[bold red]Error[/bold red] {message}", soft_wrap=True)
+        problem.print(f"[bold]→[/bold] {hint}", soft_wrap=True)
+        raise SystemExit(2) from None

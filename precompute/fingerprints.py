@@ -1,0 +1,56 @@
+"""Content hashes of raw files, remembered.
+
+Size and time of a file are only a hint: while they stay the same its hash is taken
+from here, when they change it is read again. A touched file keeps its hash.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edp_core.errors import InputError
+from edp_core.store import file_digest, write_atomic
+
+
+class Fingerprints:
+    """Hashes of the raw files of one store."""
+
+    def __init__(self, root: Path) -> None:
+        self._file = root / "fingerprints.json"
+        self._known: dict[str, list[int | str]] = {}
+        self._changed = False
+        if self._file.is_file():
+            try:
+                self._known = json.loads(self._file.read_text())
+            except ValueError:
+                self._known = {}  # only a memory: without it files are hashed again
+
+    def of(self, path: Path) -> str:
+        """Hash of a file's content, 16 hex digits.
+
+        Raises
+        ------
+        InputError
+            Where the file is not there.
+        """
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise InputError(
+                f"There is no file {path.name} in {path.parent}",
+                "mend the path in study.toml",
+            ) from error
+        known = self._known.get(str(path))
+        if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
+            return str(known[2])
+        found = file_digest(path)
+        self._known[str(path)] = [stat.st_size, stat.st_mtime_ns, found]
+        self._changed = True
+        return found
+
+    def save(self) -> None:
+        """Keep what was learnt for the next run."""
+        if self._changed and self._file.parent.is_dir():
+            write_atomic(self._file, json.dumps(self._known).encode())
+            self._changed = False

@@ -1,0 +1,246 @@
+"""What fills each slot: its recipe and the function that builds it.
+
+The inputs of a recipe are the keys of the slots before it, so those must be done
+before a job is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from edp_core import artifacts
+from edp_core.artifacts import VERSIONS, settings_of
+from edp_core.store import Recipe, Store, digest, read_array, read_table
+from edp_core.study import MaeEncoder, Study
+from edp_core.vectors.embedding import Embedding
+from precompute import analyse, ingest
+from precompute.fingerprints import Fingerprints
+
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One artifact to be: its slot, its recipe and the function that fills it."""
+
+    slot: str
+    recipe: Recipe
+    build: Callable[[Path, Report], None]
+
+
+@dataclass
+class Jobs:
+    """Makes the job of any slot of one study."""
+
+    study: Study
+    store: Store
+    fingerprints: Fingerprints = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fingerprints = Fingerprints(self.store.root)
+
+    def make(self, slot: str) -> Job:
+        """Job that fills a slot.
+
+        Raises
+        ------
+        MissingArtifactError
+            Where a slot it needs is not done.
+        """
+        kind, *rest = slot.split("/")
+        makers: dict[str, Callable[..., Job]] = {
+            "cohort": self._cohort,
+            "phenome": self._phenome,
+            "images": self._images,
+            "thumbnails": self._thumbnails,
+            "encoder": self._encoder,
+            "embedding": self._embedding,
+            "atlas": self._atlas,
+            "scan": self._scan,
+            "enrichment": self._enrichment,
+        }
+        return makers[kind](*rest)
+
+    def _recipe(self, slot: str, inputs: Mapping[str, str]) -> Recipe:
+        kind = slot.split("/")[0]
+        return Recipe(kind, VERSIONS[kind], settings_of(self.study, slot), dict(inputs))
+
+    def _job(
+        self,
+        slot: str,
+        inputs: Mapping[str, str],
+        *,
+        build: Callable[[Path, Report], None],
+    ) -> Job:
+        return Job(slot, self._recipe(slot, inputs), build)
+
+    def _cohort(self) -> Job:
+        study = self.study
+        inputs = {"table": self.fingerprints.of(study.path(study.participants.table))}
+        withdrawals = study.populations[study.population].withdrawals
+        if withdrawals:
+            inputs["withdrawals"] = self.fingerprints.of(study.path(withdrawals))
+        return self._job(
+            "cohort",
+            inputs,
+            build=lambda folder, _: ingest.ingest_cohort(study, folder),
+        )
+
+    def _phenome(self) -> Job:
+        study = self.study
+        cohort = artifacts.read_cohort(self.store)
+        inputs = {"eids": self._eids_digest()}
+        if study.diagnoses is not None:
+            table = study.path(study.diagnoses.table)
+            inputs["table"] = self.fingerprints.of(table)
+        return self._job(
+            "phenome",
+            inputs,
+            build=lambda folder, _: ingest.ingest_phenome(study, cohort, folder),
+        )
+
+    def _images(self, organ: str) -> Job:
+        settings = self.study.organs[organ]
+        eids = self._eids()
+        found, notes = ingest.listed_images(self.study, settings, eids)
+        names = {
+            f"{image.eid}/{image.instance}/{image.side}": self.fingerprints.of(
+                image.path
+            )
+            for image in found
+        }
+        self.fingerprints.save()
+        return self._job(
+            f"images/{organ}",
+            # the ids, not the cohort: a mended age must not retrain an encoder
+            {"eids": self._eids_digest(), "files": digest([names, notes])},
+            build=lambda folder, report: ingest.ingest_images(
+                found, settings, eids=eids, notes=notes, folder=folder, report=report
+            ),
+        )
+
+    def _thumbnails(self, organ: str) -> Job:
+        slot = f"images/{organ}"
+        return self._job(
+            f"thumbnails/{organ}",
+            {"images": self.store.ref(slot)},
+            build=lambda folder, report: ingest.make_thumbnails(
+                self.store.at(slot), folder, report=report
+            ),
+        )
+
+    def _encoder(self, organ: str, name: str) -> Job:
+        settings = self.study.encoders[name]
+        slot = f"encoder/{organ}/{name}"
+        inputs = {"images": self.store.ref(f"images/{organ}")}
+        weights: Path | None = None
+        if not isinstance(settings, MaeEncoder) and settings.weights is not None:
+            weights = self.study.path(settings.weights)
+            inputs["weights"] = self.fingerprints.of(weights)
+        recipe = self._recipe(slot, inputs)
+
+        def build(folder: Path, report: Report) -> None:
+            # torch takes seconds to import, so only the steps that use it do
+            from precompute.encoders.pretrained import prepare_pretrained
+            from precompute.train import train_mae
+
+            images = read_array(self.store.at(f"images/{organ}"), "images")
+            if isinstance(settings, MaeEncoder):
+                train_mae(
+                    images,
+                    settings,
+                    workspace=self.store.workspace(recipe),
+                    out=folder,
+                    progress=lambda p: report(p.done, p.total),
+                )
+            else:
+                prepare_pretrained(
+                    settings,
+                    channels=images.shape[-1],
+                    image_size=settings.image_size or images.shape[1],
+                    weights=weights,
+                    out=folder,
+                )
+
+        return Job(slot, recipe, build)
+
+    def _embedding(self, organ: str, name: str) -> Job:
+        encoder = self.store.ref(f"encoder/{organ}/{name}")
+        images = self.store.ref(f"images/{organ}")
+
+        def build(folder: Path, report: Report) -> None:
+            from precompute.encode import encode_images
+
+            source = self.store.at(f"images/{organ}")
+            vectors = encode_images(
+                read_array(source, "images"),
+                self.store.at(f"encoder/{organ}/{name}"),
+                self.study.encoders[name],
+                progress=lambda p: report(p.done, p.total),
+            )
+            rows = read_table(source, "rows")
+            artifacts.write_embedding(folder, Embedding(rows, vectors))
+
+        return self._job(
+            f"embedding/{organ}/{name}",
+            {"encoder": encoder, "images": images},
+            build=build,
+        )
+
+    def _atlas(self, organ: str, name: str) -> Job:
+        return self._job(
+            f"atlas/{organ}/{name}",
+            {"embedding": self.store.ref(f"embedding/{organ}/{name}")},
+            build=lambda folder, _: analyse.make_atlas(
+                artifacts.read_embedding(self.store, organ, name),
+                self.study.analysis,
+                folder,
+            ),
+        )
+
+    def _scan(self, organ: str, name: str) -> Job:
+        return self._job(
+            f"scan/{organ}/{name}",
+            {
+                "embedding": self.store.ref(f"embedding/{organ}/{name}"),
+                "phenome": self.store.ref("phenome"),
+                "cohort": self.store.ref("cohort"),
+            },
+            build=lambda folder, _: analyse.make_scan(
+                artifacts.read_embedding(self.store, organ, name),
+                artifacts.read_phenome(self.store),
+                artifacts.read_cohort(self.store).participants,
+                analysis=self.study.analysis,
+                folder=folder,
+            ),
+        )
+
+    def _enrichment(self, organ: str, name: str) -> Job:
+        atlas = f"atlas/{organ}/{name}"
+
+        def build(folder: Path, report: Report) -> None:
+            source = self.store.at(atlas)
+            analyse.make_enrichment(
+                np.array(read_array(source, "eids")),
+                np.array(read_array(source, "clusters")),
+                artifacts.read_phenome(self.store),
+                folder=folder,
+                least=self.study.disclosure.threshold,
+            )
+
+        return self._job(
+            f"enrichment/{organ}/{name}",
+            {"atlas": self.store.ref(atlas), "phenome": self.store.ref("phenome")},
+            build=build,
+        )
+
+    def _eids(self) -> np.ndarray:
+        cohort = artifacts.read_cohort(self.store)
+        return cohort.participants["eid"].to_numpy(str)
+
+    def _eids_digest(self) -> str:
+        return digest(self._eids().tolist())

@@ -1,0 +1,107 @@
+"""The steps of a study in order: what is done, what is not, and doing it.
+
+A slot is skipped where its artifact is in the store already, so a killed run goes on
+where it stopped.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Literal
+
+from edp_core.errors import MissingArtifactError
+from edp_core.store import Store
+from edp_core.study import Study
+from precompute.jobs import Job, Jobs, Report
+
+Phase = Literal["ingest", "train", "encode", "analyse"]
+PHASES: tuple[Phase, ...] = ("ingest", "train", "encode", "analyse")
+State = Literal["done", "to do", "changed", "damaged"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one artifact, the step that fills it and the slots it needs."""
+
+    phase: Phase
+    name: str
+    needs: tuple[str, ...] = ()
+
+
+def slots(study: Study) -> list[Slot]:
+    """Every slot of a study, in an order in which each comes after what it needs."""
+    found = [Slot("ingest", "cohort"), Slot("ingest", "phenome", ("cohort",))]
+    for organ in study.organs:
+        images = f"images/{organ}"
+        found.append(Slot("ingest", images, ("cohort",)))
+        found.append(Slot("ingest", f"thumbnails/{organ}", (images,)))
+    pairs = [(f"{organ}/{encoder}", organ) for organ, encoder in study.pairs()]
+    for pair, organ in pairs:
+        found.append(Slot("train", f"encoder/{pair}", (f"images/{organ}",)))
+    for pair, organ in pairs:
+        needs = (f"encoder/{pair}", f"images/{organ}")
+        found.append(Slot("encode", f"embedding/{pair}", needs))
+    for pair, _ in pairs:
+        embedding = f"embedding/{pair}"
+        found.append(Slot("analyse", f"atlas/{pair}", (embedding,)))
+        found.append(Slot("analyse", f"scan/{pair}", (embedding, "phenome", "cohort")))
+        found.append(
+            Slot("analyse", f"enrichment/{pair}", (f"atlas/{pair}", "phenome"))
+        )
+    return found
+
+
+def do(jobs: Jobs, job: Job, *, report: Report, force: bool = False) -> bool:
+    """Do a job unless it is done; whether anything was done.
+
+    Raises
+    ------
+    MissingArtifactError
+        Where the artifact is there but damaged: nothing is recomputed silently.
+    """
+    store = jobs.store
+    with store.lock(job.recipe.key):
+        done = store.has(job.recipe)
+        if done and not force:
+            store.open(job.recipe.kind, job.recipe.key)
+        else:
+            with store.write(job.recipe, versions=versions()) as folder:
+                job.build(folder, report)
+            store.discard_workspace(job.recipe)
+        store.set_ref(job.slot, job.recipe.key)
+    return force or not done
+
+
+def states(study: Study, store: Store) -> dict[Slot, State]:
+    """State of every slot, without doing anything.
+
+    A slot is ``changed`` where the study file or the data it was made from are no
+    longer what they were, or where a slot it needs is not done.
+    """
+    jobs = Jobs(study, store)
+    refs = store.refs()
+    found: dict[Slot, State] = {}
+    settled: set[str] = set()
+    for slot in slots(study):
+        found[slot] = "changed" if slot.name in refs else "to do"
+        if not settled.issuperset(slot.needs):
+            continue
+        recipe = jobs.make(slot.name).recipe
+        if refs.get(slot.name) != recipe.key or not store.has(recipe):
+            continue
+        try:
+            store.open(recipe.kind, recipe.key)
+        except MissingArtifactError:
+            found[slot] = "damaged"
+            continue
+        found[slot] = "done"
+        settled.add(slot.name)
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes, for manifests."""
+    names = ("edp-studio", "numpy", "scipy", "pandas", "pillow", "igraph")
+    return {"python": platform.python_version()} | {n: version(n) for n in names}

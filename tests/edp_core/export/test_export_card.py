@@ -1,0 +1,146 @@
+"""Cards: exactly the recipe comes back, or the key at fault is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edp_core.errors import InputError
+from edp_core.export import card
+from edp_core.export.bundle import render
+from edp_core.export.methods import Entry, sign_statement
+from edp_core.phenotype import SPEC, ClassifierSpec, ClusterSpec, CodeSpec, Spec
+
+names = st.from_regex(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", fullmatch=True)
+texts = st.text(max_size=20)
+image = {
+    "name": names, "population": texts, "cohort": texts, "organ": texts,
+    "encoder": texts, "embedding": texts, "phenome": texts, "trait": texts,
+    "remove_pcs": st.lists(st.integers(1, 400), max_size=3).map(tuple),
+    "remove_covariates": st.lists(texts, max_size=3).map(tuple),
+    "sign": st.sampled_from([1, -1]),
+}  # fmt: skip
+specs = st.one_of(
+    st.builds(
+        ClassifierSpec, **image, folds=st.integers(2, 10), fold_seed=st.integers(),
+        shrinkage=st.floats(0, 1e6),
+    ),
+    st.builds(
+        ClusterSpec, **image, atlas=texts, cluster=st.integers(0, 500),
+        centred=st.booleans(), self_excluded=st.booleans(),
+    ),
+    st.builds(CodeSpec, name=names, population=texts, cohort=texts, phenome=texts,
+              trait=texts),
+)  # fmt: skip
+
+
+@given(specs)
+def test_every_recipe_comes_back(spec: Spec) -> None:
+    entry = Entry(spec, "quantitative", {"participants": 100})
+    content = card.render_card(entry, study="é\n", simulated=False, versions={})
+    assert card.read(content) == spec
+    assert card.read(SPEC.dump_json(spec)) == spec
+
+
+@pytest.fixture
+def content(make: SimpleNamespace) -> dict[str, Any]:
+    return json.loads(render(make.request())["cards/H40_score.json"])
+
+
+def test_a_card_says_it_all(content: dict[str, Any]) -> None:
+    assert content["sign"] == "higher = more like the cases"
+    assert content["counts"] == {"participants": 120}
+    assert content["figures"]["auc"] == 0.8123457
+    assert content["keys"]["embedding"] == "e" * 16
+    assert "circular" in content["warnings"][0]
+    assert "linear discriminant" in content["how"]
+
+
+def test_read_a_file(content: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text("\ufeff" + json.dumps(content), encoding="utf-8")
+    assert card.read(path).name == "H40_score"
+    with pytest.raises(InputError, match=r"The card none\.json cannot be read"):
+        card.read(tmp_path / "none.json")
+    path.write_text("{}")
+    with pytest.raises(InputError, match=r"The card mine\.json holds no recipe"):
+        card.read(path)
+
+
+def test_signs_and_warnings(make: SimpleNamespace) -> None:
+    flipped = make.classifier().spec.model_copy(update={"sign": -1})
+    assert sign_statement(flipped) == "higher = less like the cases"
+    assert sign_statement(make.code().spec) == "1 = has H40, 0 = has not"
+    few = make.classifier(figures={"warnings": ["resolution tuned on enrichment"]})
+    told = json.loads(render(make.request(few))["cards/H40_score.json"])
+    assert "resolution tuned on enrichment" in told["warnings"]
+
+
+def change(*path: str, to: object) -> Callable[[dict[str, Any]], None]:
+    def apply(content: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            content = content[key]
+        content[path[-1]] = to
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (change("schema_version", to=2), "unknown schema_version 2"),
+        (change("spec", "schema_version", to=7), "unknown spec.schema_version 7"),
+        (change("colour", to=1), "unknown key colour"),
+        (change("spec", "colour", to=1), "spec.colour: unknown key"),
+        (change("spec", "labels", "colour", to=1), "spec.labels.colour: unknown key"),
+        (change("spec", "folds", to=11), "spec.folds: .*less than or equal to 10"),
+        (change("spec", "folds", to="5"), "spec.folds: .*valid integer"),
+        (change("spec", "name", to="a/b"), "spec.name: "),
+        (change("spec", "method", to="magic"), "magic"),
+        (change("spec", to=[]), "'spec' is not a JSON object"),
+        (change("format", to="x"), "'format' is not 'edp-studio-phenotype'"),
+    ],
+)
+def test_refusals_name_the_key(
+    content: dict[str, Any], edit: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    edit(content)
+    with pytest.raises(InputError, match=f"The card: .*{message}"):
+        card.read(json.dumps(content).encode())
+
+
+def test_missing_keys(content: dict[str, Any]) -> None:
+    del content["spec"]["trait"]
+    with pytest.raises(InputError, match=r"spec\.trait: Field required"):
+        card.read(json.dumps(content).encode())
+    del content["spec"]
+    with pytest.raises(InputError, match="no recipe under the key 'spec'"):
+        card.read(json.dumps(content).encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[1]", "not a JSON object"),
+        (b'{"spec": {}, "spec": {}}', "the key spec stands twice"),
+        (b"[" * 100_000, "not JSON"),
+    ],
+)
+def test_what_is_no_card(text: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        card.read(text)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused_in_words(text: bytes) -> None:
+    with pytest.raises(InputError):
+        card.read(text)
