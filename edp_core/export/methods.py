@@ -71,7 +71,7 @@ def describe(spec: Spec) -> str:
     ]
     if spec.remove_covariates:
         parts.append(
-            f"From every axis {_list(spec.remove_covariates)} were regressed out: "
+            f"Regressed out of every axis: {_list(spec.remove_covariates)}, by "
             "Z ← Z − V(VᵀV)⁺VᵀZ with V = [1, factors], categories as indicators."
         )
     if spec.remove_pcs:

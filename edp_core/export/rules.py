@@ -97,12 +97,13 @@ def check_trait(name: str, values: np.ndarray, kind: str) -> None:
             f"{where} holds values beyond ±{LARGEST:g}: sums of squares overflow",
             "express it in another unit",
         )
-    distinct = sorted({float(text) for text in cells(known)})
-    if MISSING_NUMBER in distinct:
+    near = known[np.abs(known - MISSING_NUMBER) < 1e-3]
+    if MISSING_NUMBER in (float(text) for text in cells(near)):
         raise InputError(
             f"{where} holds the value -999, which regenie takes for missing",
             "set it missing, or shift the column by a constant",
         )
+    distinct = _first_values(known)
     if kind == "binary":
         if not set(distinct) <= {0.0, 1.0}:
             raise InputError(
@@ -130,3 +131,13 @@ def check_trait(name: str, values: np.ndarray, kind: str) -> None:
             "stops all traits of the file",
             "export it as a binary trait, coded as 0 and 1",
         )
+
+
+def _first_values(known: np.ndarray) -> list[float]:
+    """The distinct values as written, the first three at most."""
+    found: dict[str, None] = {}
+    for value in known.tolist():
+        found[f"{value + 0.0:.7g}"] = None
+        if len(found) == 3:
+            break
+    return [float(text) for text in found]

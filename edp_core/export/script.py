@@ -125,7 +125,8 @@ step1() { # step1 RUN OPTION...
   # regenie can end well and leave predictions that are no numbers
   for loco in "$RESULTS/${run}_step1"_*.loco; do
     need "$loco" "step 1 of $run"
-    if tail -n +2 -- "$loco" | grep -qiwE 'nan|inf'; then
+    if awk 'NR > 1 && tolower($0) ~ /[ \t]-?(nan|inf)/ { bad = 1; exit }
+      END { exit !bad }' "$loco"; then
       die "step 1 of $run: $loco holds nan; look into $RESULTS/${run}_step1.log"
     fi
   done

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from edp_core.export.covariates import (
     FOLD,
     SOURCES,
     Covariates,
+    available,
     finish,
     gather,
     missing_cells,
@@ -24,8 +24,6 @@ from edp_core.export.rules import ID, check_names, check_trait
 from edp_core.export.runs import Run, plan_runs
 from edp_core.export.samples import Samples, parse_samples
 from edp_core.phenotype import ColumnSpec, Phenotype
-
-_COVARIATE_NAMES = (*SOURCES, FOLD)
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def select(request: ExportRequest) -> Selection:
     phenotypes = list(request.phenotypes)
     if not phenotypes:
         raise InputError("No phenotype was chosen", "choose at least one")
-    check_names([p.spec.name for p in phenotypes], taken=_COVARIATE_NAMES)
+    check_names([p.spec.name for p in phenotypes], taken=_covariate_names(request))
     for phenotype in phenotypes:
         _check_shape(phenotype)
     table = request.participants
@@ -171,6 +169,13 @@ def select(request: ExportRequest) -> Selection:
     )
 
 
+def _covariate_names(request: ExportRequest) -> list[str]:
+    chosen = request.covariates
+    names = available(request.participants) if chosen is None else chosen
+    folded = any(p.folds is not None for p in request.phenotypes)
+    return [*names, *([FOLD] if folded else [])]
+
+
 def _check_shape(phenotype: Phenotype) -> None:
     name, n = phenotype.spec.name, len(phenotype.eids)
     _check_eids(f"Phenotype {name!r}", phenotype.eids)
@@ -191,7 +196,7 @@ def _check_eids(where: str, eids: Sequence[object] | np.ndarray) -> None:
             f"{where} has eids that are missing or numbers",
             "eids are text in EDP Studio; read them as text",
         )
-    if not all(re.fullmatch(ID, str(eid)) for eid in listed):
+    if not all(ID.fullmatch(str(eid)) for eid in listed):
         raise InputError(
             f"{where} has empty eids, or eids with spaces or other characters that "
             "regenie splits at",

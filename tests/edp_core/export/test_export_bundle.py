@@ -156,7 +156,8 @@ def test_methods_name_what_was_done(make: SimpleNamespace) -> None:
         )
     )["methods.md"].decode()
     for words in [
-        "Simulated data", "retina", "encoder mae", "10-fold", "PC1, PC2", "bmi were",
+        "Simulated data", "retina", "encoder mae", "10-fold", "PC1, PC2",
+        "out of every axis: bmi",
         "participants 120", "cases 40, controls 80", "a masked autoencoder",
         "numpy 2.1", "doi:10.1038/s41588-021-00870-7", "(S_T + λI)⁻¹", "fold",
     ]:  # fmt: skip

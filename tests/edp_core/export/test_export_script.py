@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ "$step" = 1 ]; then
-  printf 'FID_IID 1_nan\\n1 %s\\n' "${VALUE:-0.5}" >"${out}_1.loco"
+  { echo 'FID_IID 1_nan nan'; echo "1 NA ${VALUE:-0.5}"; seq 100000; } >"${out}_1.loco"
   echo "x ${out}_1.loco" >"${out}_pred.list"
 fi
 """

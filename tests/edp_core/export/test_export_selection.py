@@ -167,7 +167,11 @@ def named(phenotype: Phenotype, name: str) -> Phenotype:
 @pytest.mark.parametrize("name", ["age", "fold", "pc7", "FID", "a b", "a/b", "-a", ""])
 def test_bad_names(make: SimpleNamespace, name: str) -> None:
     with pytest.raises(InputError, match="phenotype name"):
-        render(make.request(named(make.code(), name)))
+        render(make.request(named(make.code(), name), make.classifier()))
+
+
+def test_a_name_is_free_where_its_covariate_is_left_out(make: SimpleNamespace) -> None:
+    assert render(make.request(named(make.column(), "bmi"), covariates=("age", "sex")))
 
 
 def test_names_that_differ_in_case(make: SimpleNamespace) -> None:
