@@ -6,6 +6,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+AltairChart = alt.Chart | alt.LayerChart | alt.FacetChart
+
 CASE, CONTROL = "#D55E00", "#7F8C98"
 """Vermilion and grey: told apart by every kind of colour vision."""
 PALETTE = [
@@ -16,15 +18,16 @@ PALETTE = [
 HEIGHT = 420
 
 
-def auc_plot(table: pd.DataFrame, code: str | None) -> alt.LayerChart:
+def auc_plot(table: pd.DataFrame, code: str | None) -> AltairChart:
     """AUC–pval plot; a click picks the code, a ring marks the chosen one."""
     shown = table.dropna(subset=["auc", "log10p"]).assign(
-        chapter=lambda t: t["chapter"].str.slice(0, 48)
+        chapter=lambda t: t["chapter"].map(_shortened)
     )
     threshold = -np.log10(0.05 / max(len(shown), 1))
     low = min(0.45, float(shown["auc"].min()) - 0.02) if len(shown) else 0.4
     pick = alt.selection_point(name="pick", fields=["code"], on="click", empty=False)
-    x = alt.X("auc:Q", title="AUC, out of fold", scale=alt.Scale(domain=[low, 1.0]))
+    scale = alt.Scale(domain=[low, 1.0])
+    x = alt.X("auc:Q", title="AUC, out of fold", scale=scale)
     y = alt.Y("log10p:Q", title="−log₁₀ p (Wilcoxon, √2-corrected)")
     base = alt.Chart(shown).encode(x=x, y=y)
     points = (
@@ -34,7 +37,7 @@ def auc_plot(table: pd.DataFrame, code: str | None) -> alt.LayerChart:
                 "chapter:N",
                 title="Chapter",
                 scale=alt.Scale(range=PALETTE),
-                legend=alt.Legend(orient="bottom", columns=2, labelLimit=360),
+                legend=alt.Legend(orient="bottom", columns=1, labelLimit=420),
             ),
             tooltip=[
                 alt.Tooltip("code:N", title="Code"),
@@ -56,13 +59,15 @@ def auc_plot(table: pd.DataFrame, code: str | None) -> alt.LayerChart:
     text = base.transform_filter(alt.datum.code == (code or "")).mark_text(
         dy=-18, fontWeight="bold", color=CASE
     ).encode(text="code:N")  # fmt: skip
-    lines = _line(y=threshold, dash=[2, 3]) + _line(x=0.5, dash=[6, 4])
-    return alt.layer(lines, ring, points, text).properties(height=HEIGHT)
+    lines = _line(y=threshold, dash=[2, 3]) + _line(x=0.5, dash=[6, 4], scale=scale)
+    rows = shown["chapter"].nunique()
+    height = HEIGHT + 22 * rows  # the legend below must not eat the plot
+    return alt.layer(lines, ring, points, text).properties(height=height)
 
 
 def percentage_plot(
     table: pd.DataFrame, code: str | None, *, share: str
-) -> alt.LayerChart:
+) -> AltairChart:
     """Percentage–pval plot of one cluster; the dotted line is p = 0.05."""
     shown = table.dropna(subset=["log10p", share]).assign(
         percentage=lambda t: 100 * t[share],
@@ -108,7 +113,8 @@ def percentage_plot(
         )
         .add_params(pick)
     )
-    top = shown.nlargest(8, "log10p")["code"].tolist()
+    clear = shown[shown["log10p"] > -np.log10(0.05)]
+    top = clear.nlargest(8, "log10p")["code"].tolist()
     labels = (
         base.transform_filter(alt.FieldOneOfPredicate("code", [*top, code or ""]))
         .mark_text(dy=-12, fontSize=11)
@@ -121,7 +127,7 @@ def percentage_plot(
     return alt.layer(line, ring, points, labels).properties(height=HEIGHT)
 
 
-def scatter(points: pd.DataFrame, *, colour: str, domain: list[str]) -> alt.Chart:
+def scatter(points: pd.DataFrame, *, colour: str, domain: list[str]) -> AltairChart:
     """UMAP; ``points`` has x, y and the colour's column, in shuffled row order."""
     palette = (
         [CONTROL, CASE]
@@ -147,7 +153,7 @@ def scatter(points: pd.DataFrame, *, colour: str, domain: list[str]) -> alt.Char
     )
 
 
-def bars(table: pd.DataFrame, *, x_title: str) -> alt.Chart:
+def bars(table: pd.DataFrame, *, x_title: str) -> AltairChart:
     """Histogram of groups: ``left, right, density, count, group``."""
     groups = list(dict.fromkeys(table["group"]))
     colours = [CONTROL, CASE] if len(groups) > 1 else ["#0072B2"]
@@ -176,7 +182,7 @@ def bars(table: pd.DataFrame, *, x_title: str) -> alt.Chart:
     )
 
 
-def roc_plot(fpr: np.ndarray, tpr: np.ndarray) -> alt.LayerChart:
+def roc_plot(fpr: np.ndarray, tpr: np.ndarray) -> AltairChart:
     """ROC curve with the line of no information."""
     curve = (
         alt.Chart(pd.DataFrame({"fpr": fpr, "tpr": tpr}))
@@ -195,9 +201,12 @@ def roc_plot(fpr: np.ndarray, tpr: np.ndarray) -> alt.LayerChart:
     return alt.layer(diagonal, curve).properties(height=300)
 
 
-def intervals(table: pd.DataFrame) -> alt.LayerChart:
+def intervals(table: pd.DataFrame) -> AltairChart:
     """Correlations with 95 % intervals: ``column, r, low, high, n``."""
-    base = alt.Chart(table).encode(y=alt.Y("column:N", title=None, sort=None))
+    labels = alt.Axis(labelLimit=320, labelOverlap=False)
+    base = alt.Chart(table).encode(
+        y=alt.Y("column:N", title=None, sort=None, axis=labels)
+    )
     bar = base.mark_rule(strokeWidth=2, color=CONTROL).encode(
         x=alt.X("low:Q", title="Correlation r, 95 % interval"), x2="high:Q"
     )
@@ -212,11 +221,11 @@ def intervals(table: pd.DataFrame) -> alt.LayerChart:
         ],
     )
     return alt.layer(_line(x=0, dash=[6, 4]), bar, dot).properties(
-        height=max(120, 34 * len(table))
+        height=90 + 36 * len(table)
     )
 
 
-def loss_plot(table: pd.DataFrame) -> alt.Chart:
+def loss_plot(table: pd.DataFrame) -> AltairChart:
     """Training loss by epoch."""
     return (
         alt.Chart(table)
@@ -225,7 +234,7 @@ def loss_plot(table: pd.DataFrame) -> alt.Chart:
             x=alt.X("epoch:Q", title="Epoch"),
             y=alt.Y(
                 "loss:Q",
-                title="Loss on masked patches (normalised pixels²)",
+                title="Loss on masked patches",
                 scale=alt.Scale(zero=False),
             ),
         )
@@ -233,10 +242,20 @@ def loss_plot(table: pd.DataFrame) -> alt.Chart:
     )
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= 48 else text[:47] + "…"
+
+
 def _line(
-    *, x: float | None = None, y: float | None = None, dash: list[int]
-) -> alt.Chart:
+    *,
+    dash: list[int],
+    x: float | None = None,
+    y: float | None = None,
+    scale: alt.Scale | None = None,
+) -> AltairChart:
     rule = alt.Chart(pd.DataFrame({"at": [x if x is not None else y]})).mark_rule(
         color=CONTROL, strokeDash=dash
     )
-    return rule.encode(x="at:Q") if x is not None else rule.encode(y="at:Q")
+    if x is None:
+        return rule.encode(y="at:Q")
+    return rule.encode(x=alt.X("at:Q", scale=scale or alt.Scale()))

@@ -16,6 +16,7 @@ import streamlit as st
 from edp_core.artifacts import is_stale, read_inputs
 from edp_core.disclosure import disclose, hide_nested, hide_partition
 from edp_core.errors import InputError, MissingArtifactError
+from edp_core.people.phenome import same_people_as_longer
 from edp_core.phenotype import SPEC, Inputs, Phenotype, Spec, evaluate
 from edp_core.store import Store, read_array, read_table
 from edp_core.study import Study, load_study
@@ -108,7 +109,8 @@ def scan(organ: str, encoder: str) -> pd.DataFrame:
 @st.cache_data(show_spinner=False)
 def _scan(_key: str, slot: str, threshold: int) -> pd.DataFrame:
     table = read_table(store().at(slot), "scan")
-    hidden = hide_nested(list(table["code"]), table["n_cases"].to_numpy(), threshold)
+    codes, cases = list(table["code"]), table["n_cases"].to_numpy()
+    hidden = hide_nested(codes, cases, threshold) | same_people_as_longer(codes, cases)
     derived = ["auc", "auc_low", "auc_high", "log10p", "baseline_auc", "increment"]
     shown = table[~hidden].reset_index(drop=True)
     return disclose(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,30 +124,30 @@ def facts(score: Phenotype, drawn: Drawn) -> None:
     """Counts and figures of a score."""
     seen = score.figures
     least = figures.least()
-    shown: list[tuple[str, object]] = [("Participants N", seen["n"])]
+    shown: list[tuple[str, object, str | None]] = [("N", seen["n"], None)]
     if "n_cases" in seen:
-        shown.append(("Cases", _mask(seen["n_cases"], least)))
+        shown.append(("Cases", _mask(seen["n_cases"], least), None))
     spec = drawn.spec
     if isinstance(spec, ClusterSpec | ClassifierSpec) and spec.labels.share < 1:
-        shown.append(("Labels used", _mask(seen["n_labelled"], least)))
+        shown.append(("Labels used", _mask(seen["n_labelled"], least), None))
     if isinstance(spec, ClusterSpec):
-        shown.append(("Cases in the cluster", _members(spec, seen)))
+        shown.append(("In the cluster", _members(spec, seen), None))
     if isinstance(spec, ClassifierSpec):
-        auc = widgets.interval(seen["auc"], seen["auc_low"], seen["auc_high"])
+        under = widgets.interval(seen["auc_low"], seen["auc_high"])
         shown += [
-            ("AUC, out of fold (95 %)", auc),
-            ("−log₁₀ p", f"{seen['log10p']:.2f}"),
+            ("AUC, out of fold", float(seen["auc"]), under),
+            ("−log₁₀ p", f"{seen['log10p']:.2f}", "√2-corrected"),
         ]
-    for column, (name, value) in zip(st.columns(len(shown)), shown, strict=True):
+    for column, (name, value, under) in zip(st.columns(len(shown)), shown, strict=True):
         with column:
-            widgets.number(name, value)
+            widgets.number(name, value, under=under)
 
 
 def _mask(count: int, least: int) -> int | None:
     return None if is_small(count, least) else count
 
 
-def _members(spec: ClusterSpec, seen: dict[str, int]) -> int | None:  # type: ignore[type-arg]
+def _members(spec: ClusterSpec, seen: Mapping[str, Any]) -> int | None:
     table = data.enrichment(spec.organ, spec.encoder)
     row = table[(table["code"] == spec.trait) & (table["cluster"] == spec.cluster)]
     hidden = row.empty or row["n_both"].isna().all()
@@ -189,7 +191,7 @@ def distribution(score: Phenotype, drawn: Drawn) -> pd.DataFrame:
     return figures.separation(score, cases)[0]
 
 
-def unadjusted(drawn: Drawn, score: Phenotype) -> Phenotype | None:
+def unadjusted(drawn: Drawn) -> Phenotype | None:
     """The same recipe with all labels and nothing removed, where that differs."""
     spec = drawn.spec
     if not isinstance(spec, ClassifierSpec | ClusterSpec):
@@ -197,10 +199,10 @@ def unadjusted(drawn: Drawn, score: Phenotype) -> Phenotype | None:
     plain = spec.model_copy(
         update={"remove_pcs": (), "remove_covariates": (), "labels": Labels()}
     )
-    return data.phenotype(plain) if plain != spec else score
+    return data.phenotype(plain) if plain != spec else None
 
 
-def control(drawn: Drawn, score: Phenotype) -> tuple[float, float, float, int] | None:
+def control(drawn: Drawn) -> tuple[float, float, float, int] | None:
     """Correlation with the few-shot control, where the recipe is few-shot."""
     spec = drawn.spec
     if not isinstance(spec, ClusterSpec) or spec.labels.share == 1:

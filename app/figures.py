@@ -88,6 +88,11 @@ def points(choice: Choice, colour: str) -> tuple[pd.DataFrame, str, list[str]]:
     return table.iloc[shuffled].reset_index(drop=True), column, domain
 
 
+def n_clusters(choice: Choice) -> int:
+    """How many clusters the embedding has."""
+    return int(data.atlas_array(choice.organ, choice.encoder, "clusters").max()) + 1
+
+
 def cluster_size(choice: Choice) -> int | str:
     """Participants of the chosen cluster, or that they are too few to say."""
     labels = data.atlas_array(choice.organ, choice.encoder, "clusters")
@@ -103,6 +108,7 @@ def factors(phenotype: Phenotype, *, unadjusted: Phenotype | None) -> pd.DataFra
     people = data.inputs().participants
     named = [c for c in ("age_years", "sex", "bmi") if c in people.columns]
     table = associations(phenotype.values, people, named)
+    table["column"] = table["column"].replace({"age_years": "age", "bmi": "BMI"})
     if unadjusted is not None:
         r, low, high, log10p, n = pearson(phenotype.values, unadjusted.values)
         first = {"column": "unadjusted score", "r": r, "low": low, "high": high}

@@ -14,7 +14,7 @@ from edp_core.checkout import render_study
 from edp_core.errors import InputError
 from edp_core.export import delivery
 from edp_core.phenotype import SPEC, Spec
-from edp_core.recipe import ClassifierSpec, ClusterSpec
+from edp_core.recipe import ClassifierSpec, ClusterSpec, CodeSpec
 
 USER = "local"
 """Who the audit log names while there is no sign-in."""
@@ -46,7 +46,7 @@ def choose(basket: Basket, entries: list[Entry]) -> list[Spec]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = {entry.spec.name: entry.id for entry in entries}
         name = st.selectbox("Remove from the basket", list(names), index=None)
-        if st.button("Remove", icon=":material/delete:", disabled=name is None):
+        if st.button("Remove", icon=":material/delete:", disabled=not name) and name:
             basket.remove(names[name])
             st.session_state["_removed"] = (names[name], name)
             st.rerun()
@@ -134,8 +134,8 @@ def write(files: dict[str, bytes]) -> str:
     joined = b"".join(files[name] for name in sorted(files))
     name = f"export-{hashlib.sha256(joined).hexdigest()[:12]}"
     folder = study.path(study.disclosure.export_dir) / name
-    delivery.write_folder(files, folder)
     delivery.audit(study.store_path / "audit.log", USER, "folder", files=files)
+    delivery.write_folder(files, folder)
     return f"Written to {study.disclosure.export_dir}/{name}"
 
 
@@ -162,7 +162,7 @@ def _of(spec: Spec) -> str:
         return f"{spec.organ} · {spec.trait} · cluster {spec.cluster}"
     if isinstance(spec, ClassifierSpec):
         return f"{spec.organ} · {spec.trait}"
-    return getattr(spec, "trait", None) or getattr(spec, "column", "")
+    return spec.trait if isinstance(spec, CodeSpec) else spec.column
 
 
 def _removed(spec: Spec) -> str:

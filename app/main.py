@@ -10,6 +10,7 @@ from app.routes import routes
 st.set_page_config(
     page_title="EDP Studio", page_icon=":material/genetics:", layout="wide"
 )
+st.html("<style>.stMainBlockContainer {padding-top: 3rem}</style>")
 page = st.navigation(routes())
 with errors.shown():
     st.sidebar.markdown(f"### {data.study().name}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlencode
 
-import altair as alt
 import numpy as np
 import pandas as pd
 import streamlit as st
 import vl_convert
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import data
+from app.charts import AltairChart
 from app.state import Choice
 
 HIDDEN = "—"
@@ -32,11 +34,11 @@ def title(text: str, choice: Choice | None = None) -> None:
         st.caption(":material/science: Simulated participants: nothing here is real.")
 
 
-def _count(name: str, help: str | None = None) -> object:
+def _count(name: str, help: str | None = None) -> ColumnConfig:
     return st.column_config.NumberColumn(name, format="localized", help=help)
 
 
-def _figure(name: str, form: str, help: str | None = None) -> object:
+def _figure(name: str, form: str, help: str | None = None) -> ColumnConfig:
     return st.column_config.NumberColumn(name, format=form, help=help)
 
 
@@ -45,7 +47,7 @@ _OUT_OF_FOLD = (
     "(10 folds). Interval: DeLong, widened because pooled folds are not independent."
 )
 _LOG10P = "−log₁₀ p; carried in log space, since p underflows in large cohorts."
-SCAN_COLUMNS: dict[str, object] = {
+SCAN_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "code": "Code",
     "name": "Name",
     "n_cases": _count("Cases"),
@@ -65,7 +67,7 @@ SCAN_COLUMNS: dict[str, object] = {
     "increment": _figure("Increment", "%+.3f", "AUC minus that of age + sex."),
     "reason": "Not tested because",
 }
-ENRICHMENT_COLUMNS: dict[str, object] = {
+ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "code": "Code",
     "name": "Name",
     "n_cluster": _count("Cluster N"),
@@ -85,7 +87,7 @@ ENRICHMENT_COLUMNS: dict[str, object] = {
         "−log₁₀ q", "%.2f", "Benjamini–Hochberg over all clusters and codes."
     ),
 }
-FACTOR_COLUMNS: dict[str, object] = {
+FACTOR_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "column": "",
     "r": _figure("r", "%.3f", "Pearson; for categories the multiple R."),
     "low": _figure("95 % from", "%.3f"),
@@ -98,58 +100,69 @@ FACTOR_COLUMNS: dict[str, object] = {
 
 def facts(row: pd.Series) -> None:
     """Figures of one code of the scan."""
-    first, second, third = st.columns(3)
+    first, second = st.columns(2)
     with first:
         number("Cases", row["n_cases"])
-    with second:
-        number("Controls", row["n_controls"])
-    with third:
-        number("−log₁₀ p", f"{row['log10p']:.2f}", help=_LOG10P)
-    left, right = st.columns([3, 2])
-    with left:
         number(
-            "AUC, out of fold (95 %)",
-            interval(row["auc"], row["auc_low"], row["auc_high"]),
+            "AUC, out of fold",
+            row["auc"],
+            under=interval(row["auc_low"], row["auc_high"]),
             help=_OUT_OF_FOLD,
         )
-    with right:
-        baseline = row["baseline_auc"]
+    with second:
+        number("Controls", row["n_controls"])
         number(
             "AUC of age + sex",
-            None if baseline != baseline else f"{baseline:.3f}",
+            row["baseline_auc"],
+            under=f"increment {row['increment']:+.3f}",
             help="The same discriminant on age and sex alone, in the same folds.",
         )
+    st.caption(f"−log₁₀ p = {row['log10p']:.2f} (Wilcoxon, √2-corrected)", help=_LOG10P)
 
 
-def number(text: str, value: object, *, help: str | None = None) -> None:
-    """One figure with its name; a hidden or missing one is a dash."""
+def number(
+    text: str, value: object, *, under: str | None = None, help: str | None = None
+) -> None:
+    """One figure with its name and a line under it; a hidden one is a dash."""
     known = value is not None and value is not pd.NA and value == value
     if not known:
-        shown = HIDDEN
+        shown, under = HIDDEN, None
     elif isinstance(value, int | np.integer):
         shown = f"{int(value):,}"
+    elif isinstance(value, float):
+        shown = f"{value:.3f}"
     else:
         shown = str(value)
-    st.metric(text, shown, help=help, border=True)
+    st.metric(
+        text,
+        shown,
+        under,
+        delta_color="off",
+        delta_arrow="off",
+        help=help,
+        border=True,
+    )
 
 
-def interval(estimate: float, low: float, high: float) -> str:
-    """An estimate with its 95 % interval."""
-    if estimate != estimate:
-        return HIDDEN
-    return f"{estimate:.3f} ({low:.3f}–{high:.3f})"
+def interval(low: float, high: float) -> str | None:
+    """A 95 % interval in words."""
+    return None if low != low else f"95 % {low:.3f}–{high:.3f}"
 
 
 def figure(
-    chart: alt.TopLevelMixin,
+    chart: AltairChart,
     name: str,
     *,
     key: str | None = None,
-    on_select: object = "ignore",
+    on_select: Callable[[], None] | None = None,
     alt_text: str | None = None,
 ) -> None:
     """Draw a chart with its downloads as SVG and PNG."""
-    st.altair_chart(chart, key=key, on_select=on_select, alt=alt_text or name)  # type: ignore[arg-type]
+    alt_text = alt_text or name.replace("-", " ")
+    if on_select is None:
+        st.altair_chart(chart, key=key, alt=alt_text)
+    else:
+        st.altair_chart(chart, key=key, on_select=on_select, alt=alt_text)
     spec = chart.to_json()
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         st.download_button(

@@ -23,7 +23,7 @@ def picked() -> None:
     """Make the clicked point's code the choice."""
     points = st.session_state["percentage_plot"].selection.get("pick", [])
     if points:
-        state.pick_code(points[0]["code"])
+        state.pick_code(str(points[0]["code"]))
 
 
 left, right = st.columns(2, gap="large")

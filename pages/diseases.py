@@ -15,14 +15,14 @@ def picked() -> None:
     """Make the clicked point's code the choice."""
     points = st.session_state["auc_plot"].selection.get("pick", [])
     if points:
-        state.pick_code(points[0]["code"])
+        state.pick_code(str(points[0]["code"]))
 
 
 def row_picked() -> None:
     """Make the clicked row's code the choice."""
     rows = st.session_state["scan_table"].selection.rows
     if rows:
-        state.pick_code(listed["code"].iat[rows[0]])
+        state.pick_code(str(listed["code"].iat[rows[0]]))
 
 
 tested = scan[scan["reason"] == ""]
@@ -39,11 +39,26 @@ with left:
         )
         st.caption(
             f"{len(tested)} codes with {data.study().analysis.min_cases} cases or "
-            "more; click a point to pick its code. Dashed: AUC 0.5; dotted: p = 0.05 divided "
-            "by the number of codes."
+            "more; click a point to pick its code. Dashed: AUC 0.5; dotted: p = 0.05 "
+            "divided by the number of codes."
         )
     else:
         st.info("No code has enough cases to be tested.")
+    st.subheader("All codes", anchor=False)
+    st.dataframe(
+        listed.drop(columns=["chapter"]),
+        hide_index=True,
+        key="scan_table",
+        on_select=row_picked,
+        selection_mode="single-row",
+        column_config=widgets.SCAN_COLUMNS,
+    )
+    widgets.table_download(
+        scan,
+        f"scan-{choice.organ}-{choice.encoder}",
+        settings=f"out-of-fold AUC; N={data.seen(choice.organ, choice.encoder)}; "
+        f"{data.study().analysis}",
+    )
 with right:
     st.subheader(state.label(code), anchor=False)
     row = scan[scan["code"] == code].iloc[0]
@@ -59,19 +74,3 @@ with right:
             f"histogram-{code}",
         )
         widgets.figure(charts.roc_plot(fpr, tpr), f"roc-{code}")
-
-st.subheader("All codes", anchor=False)
-st.dataframe(
-    listed.drop(columns=["chapter"]),
-    hide_index=True,
-    key="scan_table",
-    on_select=row_picked,
-    selection_mode="single-row",
-    column_config=widgets.SCAN_COLUMNS,
-)
-widgets.table_download(
-    scan,
-    f"scan-{choice.organ}-{choice.encoder}",
-    settings=f"out-of-fold AUC; N={data.seen(choice.organ, choice.encoder)}; "
-    f"{data.study().analysis}",
-)

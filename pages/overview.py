@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, data, figures, state, widgets
+from edp_core.checkout import describe_encoder
 from edp_core.disclosure import mask_count
 from edp_core.exclusions import WITH_IMAGES, exclusions_of, notes_of
 from edp_core.store import read_table
@@ -42,11 +43,8 @@ with columns[2]:
     least = study.analysis.min_cases
     widgets.number(f"Codes tested (at least {least} cases)", tested)
 with columns[3]:
-    clusters = f"atlas/{choice.organ}/{choice.encoder}" in ready
-    labels = (
-        data.atlas_array(choice.organ, choice.encoder, "clusters") if clusters else []
-    )
-    widgets.number("Clusters", int(max(labels)) + 1 if clusters else None)
+    atlas = f"atlas/{choice.organ}/{choice.encoder}" in ready
+    widgets.number("Clusters", figures.n_clusters(choice) if atlas else None)
 
 left, right = st.columns(2, gap="large")
 with left:
@@ -73,8 +71,7 @@ with left:
         )
 with right:
     st.subheader("Encoder", anchor=False)
-    settings = study.encoders[choice.encoder].model_dump(exclude={"organs"})
-    st.caption(" · ".join(f"{name} {value}" for name, value in settings.items()))
+    st.markdown(f"**{choice.encoder}**: {describe_encoder(study, choice.encoder)}.")
     encoder = f"encoder/{choice.organ}/{choice.encoder}"
     if encoder in ready and (store.at(encoder) / "loss.parquet").is_file():
         loss = read_table(store.at(encoder), "loss")

@@ -30,8 +30,8 @@ with result:
             f"distribution-{drawn.suggested_name}",
         )
     st.subheader("What it goes along with", anchor=False)
-    table = figures.factors(score, unadjusted=design.unadjusted(drawn, score))
-    control = design.control(drawn, score)
+    table = figures.factors(score, unadjusted=design.unadjusted(drawn))
+    control = design.control(drawn)
     if control is not None:
         table = design.with_control(table, control)
     widgets.figure(charts.intervals(table), f"factors-{drawn.suggested_name}")

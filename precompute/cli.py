@@ -136,10 +136,10 @@ def export(
     specs = [card.read(path) for path in phenotype]
     samples = read_samples(genotypes) if genotypes is not None else None
     files = render_study(opened, store, specs, genotypes=samples)
-    delivery.write_folder(files, out)
-    delivery.audit(
+    delivery.audit(  # first: without a line in the log nothing is handed over
         store.root / "audit.log", delivery.current_user(), "folder", files=files
     )
+    delivery.write_folder(files, out)
     console.print(f"{len(files)} files for {len(specs)} phenotypes in {out}")
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+PARTICIPANTS = 120
+"""Simulated participants of the study the tests share."""
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +19,53 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip("the data folder is not there")
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def raw_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo study with a small, quick encoder; no step is done."""
+    from precompute.demo import write_demo
+
+    folder = tmp_path_factory.mktemp("raw") / "study"
+    write_demo(folder, participants=PARTICIPANTS)
+    file = folder / "study.toml"
+    quick = {
+        "image_size": "48",
+        "depth": "4",
+        "epochs": "2",
+        "warmup_epochs": "1",
+        "decoder_depth": "1",
+        "decoder_dim": "64",
+    }
+    lines = [
+        f"{key} = {quick[key]}" if (key := line.split(" =")[0]) in quick else line
+        for line in file.read_text().splitlines()
+    ]
+    # 120 people hold few cases of each code
+    lines = ["min_cases = 10" if ln == "[analysis]" else ln for ln in lines]
+    text = "\n".join(lines).replace("min_cases = 10", "[analysis]\nmin_cases = 10")
+    file.write_text(text + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def done_study(raw_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same study with every step done; read-only by agreement."""
+    from precompute.cli import run_study
+
+    folder = tmp_path_factory.mktemp("done") / "study"
+    shutil.copytree(raw_study, folder)
+    run_study(folder, quiet=True)
+    return folder
+
+
+@pytest.fixture
+def copy_of(tmp_path: Path) -> Callable[[Path], Path]:
+    """Make a copy of a study that a test may change."""
+
+    def copy(study: Path) -> Path:
+        target = tmp_path / "study"
+        shutil.copytree(study, target)
+        return target
+
+    return copy

@@ -143,3 +143,29 @@ def name_of(code: str) -> tuple[str, str]:
             more = " …" if length < len(code) else ""
             return name + more, f"{chapter} {icd.get_description(chapter)}"
     return UNKNOWN, "Not listed"
+
+
+def same_people_as_longer(codes: Sequence[str], counts: np.ndarray) -> np.ndarray:
+    """Codes that mean the same people as one longer code below them.
+
+    M25 with 30 cases, all of them coded M2556, adds nothing beside M2556.
+
+    Parameters
+    ----------
+    codes
+        ICD-10 codes without dots, with the prefixes `build_phenome` adds.
+    counts
+        (n_codes,) cases of each, among the same participants.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_codes,) bool.
+    """
+    found = np.zeros(len(codes), bool)
+    for i, code in enumerate(codes):
+        found[i] = any(
+            other != code and other.startswith(code) and counts[j] == counts[i]
+            for j, other in enumerate(codes)
+        )
+    return found
