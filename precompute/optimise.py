@@ -14,7 +14,8 @@ from edp_core.study import MaeEncoder
 
 def random_numbers(seed: int, *position: int) -> torch.Generator:
     """A generator of its own for each place in a training run."""
-    state = np.random.SeedSequence([seed, *position]).generate_state(2, np.uint32)
+    sequence = np.random.SeedSequence(seed, spawn_key=position)
+    state = sequence.generate_state(2, np.uint32)
     generator = torch.Generator()
     generator.manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
     return generator

@@ -76,7 +76,7 @@ def to_unit(images: np.ndarray, *, size: int, device: torch.device) -> Tensor:
     Tensor
         float32 in 0–1, shape (n, C, size, size).
     """
-    batch = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+    batch = torch.from_numpy(np.array(images)).to(device)
     batch = batch.permute(0, 3, 1, 2).float().div_(255)
     if batch.shape[-2:] != (size, size):
         batch = functional.interpolate(

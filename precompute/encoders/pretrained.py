@@ -97,6 +97,8 @@ def build(
             in_chans=channels,
             img_size=image_size,
         )
+    except TypeError as error:  # a family without an image size
+        raise _no_transformer(name) from error
     except (OSError, RuntimeError, ValueError) as error:
         if not from_hub:
             raise
@@ -105,7 +107,16 @@ def build(
             'download them elsewhere and set weights = "file.safetensors" in '
             "[encoders.*]",
         ) from error
+    if type(model) not in FILTERS:
+        raise _no_transformer(name)
     return model
+
+
+def _no_transformer(name: str) -> InputError:
+    return InputError(
+        f"{name} is no vision transformer whose blocks can be read",
+        "set model to a vit_, deit or eva model in [encoders.*]",
+    )
 
 
 def load_local(model: nn.Module, path: Path) -> None:
@@ -172,11 +183,6 @@ def prepare_pretrained(
     """
     size = settings.image_size or image_size
     plain: Any = build(settings.model, channels=channels, image_size=size)
-    if type(plain) not in FILTERS:
-        raise InputError(
-            f"{settings.model} is no vision transformer with readable blocks",
-            "set model to a vit_, deit or eva model in [encoders.*]",
-        )
     patch = plain.patch_embed.patch_size[0]
     if size % patch:
         raise InputError(

@@ -87,7 +87,7 @@ def test_progress_reaches_the_end(encoder):
 
 
 def test_other_channels_are_refused(encoder):
-    with pytest.raises(InputError, match="1 channels, .* made for 2"):
+    with pytest.raises(InputError, match=r"1 channels, .* made for 2"):
         encode_images(IMAGES[..., :1], encoder, settings())
 
 

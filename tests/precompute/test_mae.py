@@ -252,7 +252,7 @@ def test_a_mask_that_leaves_nothing_names_the_setting():
 
 
 def test_decoder_heads_that_do_not_divide():
-    with pytest.raises(InputError, match="decoder_dim = 32 .* decoder_heads = 3"):
+    with pytest.raises(InputError, match=r"decoder_dim = 32 .* decoder_heads = 3"):
         model(decoder_heads=3)
 
 

@@ -77,8 +77,11 @@ def test_vectors_are_timms_penultimate_tokens(tmp_path, published, channels):
 
 
 def test_image_size_of_the_settings_goes_first(tmp_path, published):
-    out = prepare(tmp_path, published, image_size=40, **{"image_size": 40 + 8})
-    assert load_file(out / "weights.safetensors")["pos_embed"].shape == (1, 10, 192)
+    asked = settings(image_size=48)
+    prepare_pretrained(
+        asked, channels=3, image_size=40, out=tmp_path, weights=published
+    )
+    assert load_file(tmp_path / "weights.safetensors")["pos_embed"].shape[1] == 1 + 9
 
 
 def test_the_size_it_was_trained_on_keeps_its_weights(tmp_path, published):

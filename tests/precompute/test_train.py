@@ -39,14 +39,15 @@ def settings(**changes):
     return MaeEncoder(**(tiny | changes))
 
 
-def gradients(n=24, size=32, channels=2):
-    """Smooth waves of chance direction: what is hidden follows from what is seen."""
+def discs(n=24, size=32, channels=2):
+    """A shaded disc, more or less bright and displaced: each place has its look."""
     rng = np.random.default_rng(0)
-    y, x = np.mgrid[:size, :size] / size
-    kx, ky, phase = (v[:, None, None] for v in rng.uniform(0, 2 * np.pi, (3, n)))
-    wave = np.sin(kx * x + ky * y + phase)
-    images = np.stack([wave * (c + 1) for c in range(channels)], axis=-1)
-    return (128 + images / channels * 120).astype(np.uint8)
+    dx, dy, light = rng.uniform(-1, 1, (3, n, 1, 1))
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    far = (x + 0.04 * dx) ** 2 + (y + 0.04 * dy) ** 2
+    disc = (1 + 0.3 * light) * np.exp(-12 * far) * (1 + x)
+    images = np.stack([disc * (c + 1) for c in range(channels)], axis=-1)
+    return (images / channels * 120).astype(np.uint8)
 
 
 class KilledError(Exception):
@@ -62,7 +63,7 @@ def kill_after(images_done):
 
 
 def run(folder, images=None, *, progress=None, **changes):
-    images = gradients() if images is None else images
+    images = discs() if images is None else images
     train_mae(
         images,
         settings(**changes),
@@ -174,7 +175,7 @@ def test_config_holds_all_that_rebuilds_it(trained):
     assert MaeEncoder.model_validate(config["settings"]) == settings()
     assert (config["method"], config["channels"]) == ("mae", 2)
     assert (config["image_size"], config["n_images"]) == (32, 24)
-    pixels = gradients().reshape(-1, 2)
+    pixels = discs().reshape(-1, 2)
     np.testing.assert_allclose(config["mean"], pixels.mean(0))
     np.testing.assert_allclose(config["sd"], pixels.std(0))
     assert config["versions"]["torch"] == torch.__version__.split("+")[0] or (
@@ -193,7 +194,8 @@ def test_loss_table_has_a_row_a_step(trained):
 def test_pictures_open_and_show_more_than_paper(trained):
     with Image.open(trained / "loss.png") as picture:
         assert picture.size == (960, 540)
-        assert len(set(picture.convert("RGB").getdata())) > 50
+        colours = picture.convert("RGB").getcolors(10_000)
+        assert len(colours) > 50
     with Image.open(trained / "reconstructions.png") as picture:
         rows = np.asarray(picture.convert("RGB"))[6:150], np.asarray(picture)[156:300]
         assert picture.height == 3 * 150 + 6
@@ -206,7 +208,7 @@ def test_files_are_the_owners_alone(trained):
 
 # ---- learning ------------------------------------------------------------------------
 def test_structured_images_are_learnt_better_than_by_saying_nothing(tmp_path):
-    out = run(tmp_path, epochs=25, norm_pix=True, augment="none", checkpoint_minutes=60)
+    out = run(tmp_path, epochs=40, norm_pix=True, augment="none", checkpoint_minutes=60)
     losses = pd.read_parquet(out / "loss.parquet").groupby("epoch")["loss"].mean()
     # Saying zero everywhere costs (P²C − 1)/(P²C), the variance of a normed patch.
     assert losses.iloc[-1] < 0.6 * (127 / 128)
@@ -214,13 +216,13 @@ def test_structured_images_are_learnt_better_than_by_saying_nothing(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_any_number_of_channels_trains(tmp_path, channels):
-    out = run(tmp_path, gradients(8, channels=channels), epochs=1)
+    out = run(tmp_path, discs(8, channels=channels), epochs=1)
     weights = load_file(out / "weights.safetensors")
     assert weights["patch_embed.proj.weight"].shape == (192, channels, 8, 8)
 
 
 def test_images_are_resized_to_the_size_asked_for(tmp_path):
-    out = run(tmp_path, gradients(8, size=36), epochs=1, image_size=16)
+    out = run(tmp_path, discs(8, size=36), epochs=1, image_size=16)
     assert json.loads((out / "config.json").read_text())["image_size"] == 16
 
 
@@ -274,12 +276,12 @@ def test_a_loss_that_is_no_number_hints_at_the_rate(tmp_path):
 
 def test_one_image_is_too_few(tmp_path):
     with pytest.raises(InputError, match="at least 2 images, and there are 1"):
-        run(tmp_path, gradients(1))
+        run(tmp_path, discs(1))
 
 
 def test_images_that_are_not_bytes(tmp_path):
     with pytest.raises(InputError, match="float64"):
-        run(tmp_path, gradients().astype(float))
+        run(tmp_path, discs().astype(float))
 
 
 def test_patch_must_divide(tmp_path):
@@ -288,7 +290,7 @@ def test_patch_must_divide(tmp_path):
 
 
 def test_warm_up_longer_than_training(tmp_path):
-    with pytest.raises(InputError, match="warmup_epochs = 4 .* epochs = 4"):
+    with pytest.raises(InputError, match=r"warmup_epochs = 4 .* epochs = 4"):
         run(tmp_path, warmup_epochs=4)
 
 
