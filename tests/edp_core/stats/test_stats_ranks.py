@@ -12,7 +12,7 @@ from edp_core.stats.ranks import midranks, rank_test, widening
 def test_equals_scipy_and_sklearn_with_and_without_ties(levels):
     rng = np.random.default_rng(levels)
     x = rng.integers(0, levels, (400, 6)).astype(float)
-    y = rng.random((400, 6)) < [0.02, 0.1, 0.3, 0.5, 0.9, 0.99]
+    y = rng.random((400, 6)) < [0.02, 0.1, 0.3, 0.5, 0.9, 0.97]
     found = rank_test(x, y)
     for k in range(6):
         cases, controls = x[y[:, k], k], x[~y[:, k], k]
@@ -109,7 +109,7 @@ def test_widening_falls_from_root_two_to_one():
     auc = np.linspace(0.5, 0.99, 50)
     factor = widening(auc, np.full(50, 90.0), 40)
     assert factor[0] == pytest.approx(2**0.5)
-    assert np.all(np.diff(factor) <= 1e-12) and factor[-1] < 1.02
+    assert np.all(np.diff(factor) <= 1e-12) and factor[-1] < 1.03
     assert widening([0.2], [90.0], 40)[0] == pytest.approx(2**0.5)
     assert widening([0.99], [1e9], 1)[0] == pytest.approx(1)
 
@@ -138,5 +138,5 @@ def test_refuses_what_does_not_meet():
     ):
         with pytest.raises(InputError, match="do not meet cases of shape"):
             rank_test(x, y)
-    with pytest.raises(InputError, match="inflation is 0.5, below 1"):
+    with pytest.raises(InputError, match=r"inflation is 0\.5, below 1"):
         rank_test(np.ones(3), np.ones(3, bool), inflation=0.5)
