@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from app import data, errors, state
 from app.routes import routes
 
-st.set_page_config(
-    page_title="EDP Studio", page_icon=":material/genetics:", layout="wide"
+# a file of ours: browsers would fetch a named icon from a server outside
+ICON = Path(__file__).with_name("icon.svg")
+st.set_page_config(page_title="EDP Studio", page_icon=ICON, layout="wide")
+st.html(
+    "<style>.stMainBlockContainer {padding-top: 3rem}"
+    ".st-key-hidden {display: none}</style>"
 )
-st.html("<style>.stMainBlockContainer {padding-top: 3rem}</style>")
 page = st.navigation(routes())
 with errors.shown():
     st.sidebar.markdown(f"### {data.study().name}")

@@ -55,17 +55,7 @@ def _widgets() -> Choice:
             help="Network whose embedding is shown.",
         )
         codes = _codes(organ, encoder)
-        code = st.selectbox(
-            "Code",
-            codes,
-            index=0 if codes else None,
-            key="code",
-            bind="query-params",
-            placeholder="no codes",
-            disabled=not codes,
-            help="ICD-10 code; type a part of the code or of its name to search. "
-            "Ordered by how well the embedding separates cases.",
-        )
+        code = _code_box(codes)
         clusters = _clusters(organ, encoder)
         cluster = st.selectbox(
             "Cluster",
@@ -78,11 +68,36 @@ def _widgets() -> Choice:
             help="Leiden cluster of the embedding; 0 is the largest.",
         )
     return Choice(
-        organ,
-        encoder,
-        code.split(" ")[0] if code else None,
-        int(cluster) if cluster is not None else None,
+        organ, encoder, code, int(cluster) if cluster is not None else None
     )
+
+
+def _code_box(codes: list[str]) -> str | None:
+    """Select box of codes with their names; the URL holds the code alone.
+
+    A bound widget writes what it displays into the URL, so a hidden input is bound and
+    the select box, which shows the names too, follows it.
+    """
+    with st.container(key="hidden"):
+        asked = st.text_input("Code in the link", key="code", bind="query-params")
+    known = asked in codes
+    st.session_state["code_box"] = asked if known else next(iter(codes), None)
+    code = st.selectbox(
+        "Code",
+        codes,
+        key="code_box",
+        format_func=label,
+        on_change=lambda: pick_code(st.session_state["code_box"]),
+        placeholder="no codes",
+        disabled=not codes,
+        help="ICD-10 code; type a part of the code or of its name to search. "
+        "Ordered by how well the embedding separates cases.",
+    )
+    if asked and not known:
+        st.caption(
+            ":material/link_off: The link names a code that is not shown in this study."
+        )
+    return code
 
 
 def label(code: str) -> str:
@@ -92,7 +107,7 @@ def label(code: str) -> str:
 
 def pick_code(code: str) -> None:
     """Make a code the choice (in a callback, before the widgets are drawn)."""
-    st.session_state["code"] = label(code)
+    st.session_state["code"] = code
 
 
 def _codes(organ: str, encoder: str) -> list[str]:
@@ -101,7 +116,7 @@ def _codes(organ: str, encoder: str) -> list[str]:
     except MissingArtifactError:
         return []
     ordered = table.sort_values("log10p", ascending=False, na_position="last")
-    return [label(code) for code in ordered["code"]]
+    return list(ordered["code"])
 
 
 def _clusters(organ: str, encoder: str) -> list[str]:

@@ -25,7 +25,8 @@ def title(text: str, choice: Choice | None = None) -> None:
     left.title(text, anchor=False)
     with right.popover("Link", icon=":material/link:", width="stretch"):
         st.caption("Opens this view in any browser that reaches this server.")
-        query = urlencode(st.query_params.to_dict())
+        given = st.query_params
+        query = urlencode([(k, v) for k in given for v in given.get_all(k)])
         st.code(f"{st.context.url or ''}{'?' + query if query else ''}", language=None)
     if choice is not None:
         parts = [f"**{choice.organ}**", f"encoder **{choice.encoder}**"]
