@@ -9,6 +9,8 @@ from edp_core.study import MaeEncoder
 from precompute.encode import encode_images, load_encoder
 from precompute.train import train_mae
 
+torch.set_num_threads(1)  # networks so small that threads only wait
+
 
 def settings(**changes):
     tiny = dict(

@@ -22,6 +22,8 @@ from precompute.encoders.mae import (
 )
 from precompute.encoders.vit import block_number, pool, sincos_positions
 
+torch.set_num_threads(1)  # networks so small that threads only wait
+
 
 def settings(**changes):
     tiny = dict(

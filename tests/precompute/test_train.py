@@ -2,7 +2,6 @@
 
 import json
 import math
-import pickletools
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,8 @@ from precompute.checkpoint import BEFORE, LAST
 from precompute.optimise import learning_rate, make_optimizer, random_numbers
 from precompute.pictures import as_rgb, ticks
 from precompute.train import Progress, train_mae
+
+torch.set_num_threads(1)  # networks so small that threads only wait
 
 
 def settings(**changes):
@@ -39,7 +40,7 @@ def settings(**changes):
     return MaeEncoder(**(tiny | changes))
 
 
-def discs(n=24, size=32, channels=2):
+def discs(n=16, size=32, channels=2):
     """A shaded disc, more or less bright and displaced: each place has its look."""
     rng = np.random.default_rng(0)
     dx, dy, light = rng.uniform(-1, 1, (3, n, 1, 1))
@@ -80,7 +81,7 @@ def trained(tmp_path_factory):
 
 
 # ---- going on ------------------------------------------------------------------------
-@pytest.mark.parametrize("images_done", [48, 56])  # after two epochs; within the third
+@pytest.mark.parametrize("images_done", [32, 40])  # after two epochs; within the third
 def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, trained, images_done):
     with pytest.raises(KilledError):
         run(tmp_path, progress=kill_after(images_done))
@@ -115,19 +116,19 @@ def one_bit(path):
 @pytest.mark.parametrize("damage", [half, one_bit])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, trained, damage):
     with pytest.raises(KilledError):
-        run(tmp_path, progress=kill_after(48))
+        run(tmp_path, progress=kill_after(32))
     damage(tmp_path / "work" / LAST)
     seen = []
     with pytest.warns(UserWarning, match=f"{LAST} is damaged.*{BEFORE}"):
         out = run(tmp_path, progress=seen.append)
-    assert seen[0].done == 48  # the step before the last is done again
+    assert seen[0].done == 32  # the step before the last is done again
     weights = "weights.safetensors"
     assert (out / weights).read_bytes() == (trained / weights).read_bytes()
 
 
 def test_two_damaged_checkpoints_are_an_error_with_a_remedy(tmp_path):
     with pytest.raises(KilledError):
-        run(tmp_path, progress=kill_after(48))
+        run(tmp_path, progress=kill_after(32))
     half(tmp_path / "work" / LAST)
     half(tmp_path / "work" / BEFORE)
     with pytest.raises(InputError, match=f"{LAST} is damaged → delete .*work"):
@@ -136,7 +137,7 @@ def test_two_damaged_checkpoints_are_an_error_with_a_remedy(tmp_path):
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     with pytest.raises(KilledError):
-        run(tmp_path, progress=kill_after(48))
+        run(tmp_path, progress=kill_after(32))
     with pytest.raises(InputError, match="other settings or images"):
         run(tmp_path, base_lr=0.01)
     run(tmp_path, checkpoint_minutes=5)  # how often to save is not what is trained
@@ -144,11 +145,11 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
 
 def test_without_a_due_checkpoint_the_first_epoch_still_leaves_one(tmp_path):
     with pytest.raises(KilledError):
-        run(tmp_path, progress=kill_after(64), checkpoint_minutes=60)
+        run(tmp_path, progress=kill_after(48), checkpoint_minutes=60)
     assert [p.name for p in (tmp_path / "work").iterdir()] == [LAST]
     seen = []
     run(tmp_path, progress=seen.append, checkpoint_minutes=60)
-    assert seen[0].done == 32
+    assert seen[0].done == 24
 
 
 # ---- what is written -----------------------------------------------------------------
@@ -162,8 +163,8 @@ def test_the_artifact_is_whole_and_holds_no_pickle(trained):
         "reconstructions.png",
     }
     for path in [*trained.iterdir(), *(trained.parent / "work").iterdir()]:
-        with pytest.raises(ValueError), path.open("rb") as handle:
-            list(pickletools.genops(handle))
+        # A pickle begins with its protocol, torch.save's with a zip's two letters.
+        assert path.read_bytes()[:2] not in (b"\x80\x02", b"\x80\x04", b"PK")
     weights = load_file(trained / "weights.safetensors")
     assert weights["cls_token"].shape == (1, 1, 192)
     checkpoint = load_file(trained.parent / "work" / LAST)
@@ -174,7 +175,7 @@ def test_config_holds_all_that_rebuilds_it(trained):
     config = json.loads((trained / "config.json").read_text())
     assert MaeEncoder.model_validate(config["settings"]) == settings()
     assert (config["method"], config["channels"]) == ("mae", 2)
-    assert (config["image_size"], config["n_images"]) == (32, 24)
+    assert (config["image_size"], config["n_images"]) == (32, 16)
     pixels = discs().reshape(-1, 2)
     np.testing.assert_allclose(config["mean"], pixels.mean(0))
     np.testing.assert_allclose(config["sd"], pixels.std(0))
@@ -187,7 +188,7 @@ def test_loss_table_has_a_row_a_step(trained):
     table = pd.read_parquet(trained / "loss.parquet")
     assert list(table) == ["epoch", "step", "loss", "lr"]
     assert table[["epoch", "step"]].to_numpy().tolist() == [
-        [epoch, step] for epoch in range(4) for step in range(3)
+        [epoch, step] for epoch in range(4) for step in range(2)
     ]
 
 
@@ -208,7 +209,7 @@ def test_files_are_the_owners_alone(trained):
 
 # ---- learning ------------------------------------------------------------------------
 def test_structured_images_are_learnt_better_than_by_saying_nothing(tmp_path):
-    out = run(tmp_path, epochs=40, norm_pix=True, augment="none", checkpoint_minutes=60)
+    out = run(tmp_path, epochs=60, norm_pix=True, augment="none", checkpoint_minutes=60)
     losses = pd.read_parquet(out / "loss.parquet").groupby("epoch")["loss"].mean()
     # Saying zero everywhere costs (P²C − 1)/(P²C), the variance of a normed patch.
     assert losses.iloc[-1] < 0.6 * (127 / 128)
@@ -229,8 +230,8 @@ def test_images_are_resized_to_the_size_asked_for(tmp_path):
 def test_progress_counts_images(tmp_path):
     seen = []
     run(tmp_path, progress=seen.append, epochs=2)
-    assert [p.done for p in seen] == [8 * k for k in range(1, 7)]
-    assert {p.total for p in seen} == {48}
+    assert [p.done for p in seen] == [8, 16, 24, 32]
+    assert {p.total for p in seen} == {32}
     assert all(p.rate_per_s > 0 for p in seen)
     assert seen[-1].note.startswith("epoch 2/2, loss ")
 
