@@ -1,7 +1,8 @@
 """Cached reads: the only place where screens meet the store.
 
 Cache arguments are content keys and recipes, so a new artifact is seen at once and an
-old one is never shown for it. Arrays stay memory-mapped in `st.cache_resource`.
+old one is never shown for it. Arrays stay memory-mapped in `st.cache_resource`. A name
+that begins with an underscore would leave its argument out of the key.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def study() -> Study:
 
 
 @st.cache_resource(show_spinner=False)
-def _study(path: str, _changed: int) -> Study:
+def _study(path: str, changed: int) -> Study:
     return load_study(path)
 
 
@@ -107,7 +108,7 @@ def scan(organ: str, encoder: str) -> pd.DataFrame:
 
 
 @st.cache_data(show_spinner=False)
-def _scan(_key: str, slot: str, threshold: int) -> pd.DataFrame:
+def _scan(key: str, slot: str, threshold: int) -> pd.DataFrame:
     table = read_table(store().at(slot), "scan")
     codes, cases = list(table["code"]), table["n_cases"].to_numpy()
     hidden = hide_nested(codes, cases, threshold) | same_people_as_longer(codes, cases)
@@ -127,7 +128,7 @@ def enrichment(organ: str, encoder: str) -> pd.DataFrame:
 
 @st.cache_data(show_spinner=False)
 def _enrichment(
-    _key: str, slot: str, rules: tuple[tuple[str, ...], int]
+    key: str, slot: str, rules: tuple[tuple[str, ...], int]
 ) -> pd.DataFrame:
     codes, threshold = rules
     table = read_table(store().at(slot), "enrichment")

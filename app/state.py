@@ -67,9 +67,7 @@ def _widgets() -> Choice:
             disabled=not clusters,
             help="Leiden cluster of the embedding; 0 is the largest.",
         )
-    return Choice(
-        organ, encoder, code, int(cluster) if cluster is not None else None
-    )
+    return Choice(organ, encoder, code, int(cluster) if cluster is not None else None)
 
 
 def _code_box(codes: list[str]) -> str | None:
