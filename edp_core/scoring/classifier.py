@@ -109,7 +109,7 @@ def scan_phenome(
     other = (
         None if baseline is None else _covariates(baseline, fold, shrinkage=shrinkage)
     )
-    reasons = [_reason(column, fold, min_cases=min_cases) for column in y.T]
+    reasons = _reasons(y, fold, min_cases=min_cases)
     usable = np.flatnonzero([not reason for reason in reasons])
     figures = np.full((y.shape[1], 5), np.nan)
     for block in _blocks(usable):
@@ -178,7 +178,7 @@ def score_trait(
             )
         y = y & known
     z, y_matrix, fold = _checked(vectors, y[:, None], folds=folds)
-    reason = _reason(y, fold, min_cases=1)
+    reason = _reasons(y_matrix, fold, min_cases=1)[0]
     if reason:
         raise InputError(
             f"The trait cannot be scored: {reason}",
@@ -232,16 +232,23 @@ def _checked(
     return z, y, fold.astype(np.int64)
 
 
-def _reason(y: Bools, fold: NDArray[np.int64], *, min_cases: int) -> str:
-    """Why a trait is not scored; empty where it can be."""
-    for name, members in (("cases", y), ("controls", ~y)):
-        total = int(np.count_nonzero(members))
-        if total < min_cases:
-            return f"fewer than {min_cases} {name}"
-        for f in np.unique(fold):
-            if total == int(np.count_nonzero(members[fold == f])):
-                return f"no {name} in training of fold {f}"
-    return ""
+def _reasons(y: Bools, fold: NDArray[np.int64], *, min_cases: int) -> list[str]:
+    """Why each trait is not scored; empty where it can be."""
+    labels = np.unique(fold)
+    sizes = np.array([np.count_nonzero(fold == f) for f in labels])
+    held = np.stack([y[fold == f].sum(axis=0) for f in labels])
+    reasons = [""] * y.shape[1]
+    for trait, held_cases in enumerate(held.T):
+        for name, counts in (("cases", held_cases), ("controls", sizes - held_cases)):
+            total = int(counts.sum())
+            if reasons[trait]:
+                break
+            if total < min_cases:
+                reasons[trait] = f"fewer than {min_cases} {name}"
+            elif total in counts:
+                where = labels[np.argmax(counts == total)]
+                reasons[trait] = f"no {name} in training of fold {where}"
+    return reasons
 
 
 def _blocks(traits: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
