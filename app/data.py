@@ -62,7 +62,8 @@ def missing(slots: list[str]) -> list[tuple[str, str]]:
             if is_stale(study(), store(), slot):
                 found.append((slot, "the study file has changed since"))
         except MissingArtifactError as error:
-            found.append((slot, error.message))
+            first = "" if error.hint.startswith("run:") else f"; {error.hint}"
+            found.append((slot, error.message + first))
     return found
 
 
@@ -117,6 +118,16 @@ def _scan(key: str, slot: str, threshold: int) -> pd.DataFrame:
     return disclose(
         shown, threshold=threshold, counts=["n_cases", "n_controls"], derived=derived
     )
+
+
+def ranked(table: pd.DataFrame) -> pd.DataFrame:
+    """A scan's codes, those the embedding separates best first.
+
+    An AUC below one half is chance, however small its p: such codes come last.
+    """
+    strength = table["log10p"].where(table["auc"] >= 0.5, -table["log10p"])
+    order = strength.sort_values(ascending=False, na_position="last").index
+    return table.loc[order]
 
 
 def enrichment(organ: str, encoder: str) -> pd.DataFrame:

@@ -124,7 +124,9 @@ def facts(score: Phenotype, drawn: Drawn) -> None:
     """Counts and figures of a score."""
     seen = score.figures
     least = figures.least()
-    shown: list[tuple[str, object, str | None]] = [("N", seen["n"], None)]
+    shown: list[tuple[str, object, str | None]] = [
+        ("N", figures.people(seen["n"]), None)
+    ]
     if "n_cases" in seen:
         shown.append(("Cases", _mask(seen["n_cases"], least), None))
     spec = drawn.spec
@@ -185,7 +187,7 @@ def distribution(score: Phenotype, drawn: Drawn) -> pd.DataFrame:
     """Bars of the score; cases apart from controls where there are cases."""
     spec = drawn.spec
     if not isinstance(spec, ClassifierSpec | ClusterSpec):
-        name = f"everybody (N = {score.figures['n']:,})"
+        name = f"everybody (N = {figures.people(score.figures['n'])})"
         return figures.histogram({name: score.values})
     cases = data.inputs(spec.organ, spec.encoder).phenome.cases(spec.trait)
     return figures.separation(score, cases)[0]

@@ -25,7 +25,10 @@ def shown() -> Iterator[None]:
         yield
     except MissingArtifactError as error:
         st.warning(error.message, icon=":material/hourglass_empty:")
-        st.markdown("Run this, then reload the page:")
+        if error.hint.startswith("run:"):
+            st.markdown("Run this, then reload the page:")
+        else:  # a damaged artifact is deleted first: nothing is replaced silently
+            st.markdown(f"**What to do:** {error.hint}")
         st.code(data.command(), language="bash")
     except EdpError as error:
         st.error(error.message, icon=":material/error:")

@@ -9,6 +9,7 @@ from app import data
 from app.state import Choice
 from edp_core import disclosure
 from edp_core.appraisal.confounders import associations
+from edp_core.exclusions import WITH_IMAGES, exclusions_of
 from edp_core.phenotype import Phenotype
 from edp_core.stats.regression import pearson
 
@@ -26,6 +27,14 @@ def flow(counts: dict[str, int]) -> pd.DataFrame:
     return pd.DataFrame(
         {"participants": list(shown), "count": [str(n) for n in shown.values()]}
     )
+
+
+def people(count: int) -> int | str:
+    """N of everybody, coarse where it would tell how many few have no image."""
+    store = data.store()
+    flows = [exclusions_of(store, organ) for organ in data.study().organs]
+    used = [flow[WITH_IMAGES] for flow in flows if flow]
+    return disclosure.near(count, used, least())
 
 
 def histogram(groups: dict[str, np.ndarray]) -> pd.DataFrame:

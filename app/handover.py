@@ -8,7 +8,7 @@ import json
 import pandas as pd
 import streamlit as st
 
-from app import data
+from app import data, figures
 from app.basket import Basket, Entry
 from edp_core.checkout import render_study
 from edp_core.errors import InputError
@@ -100,7 +100,7 @@ def report(files: dict[str, bytes]) -> None:
     """What the files hold, and what was noticed."""
     content = json.loads(files["report.json"])
     st.markdown(
-        f"**{content['participants']} participants**, "
+        f"**{_shown(content['participants'])} participants**, "
         f"{len(content['phenotypes'])} phenotypes, "
         f"covariates: {', '.join(content['covariates']['columns']) or 'none'}."
     )
@@ -108,6 +108,10 @@ def report(files: dict[str, bytes]) -> None:
         st.caption(f"Left out: {reason}: {count}")
     for note in content["notes"]:
         st.info(note, icon=":material/info:")
+
+
+def _shown(count: int | str) -> int | str:
+    return figures.people(count) if isinstance(count, int) else count
 
 
 def preview(files: dict[str, bytes]) -> None:

@@ -113,7 +113,7 @@ def _codes(organ: str, encoder: str) -> list[str]:
         table = data.scan(organ, encoder)
     except MissingArtifactError:
         return []
-    ordered = table.sort_values("log10p", ascending=False, na_position="last")
+    ordered = data.ranked(table)
     return list(ordered["code"])
 
 

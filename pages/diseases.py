@@ -26,7 +26,7 @@ def row_picked() -> None:
 
 
 tested = scan[scan["reason"] == ""]
-listed = scan.sort_values("log10p", ascending=False, na_position="last")
+listed = data.ranked(scan)
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.subheader("AUC–pval", anchor=False)
