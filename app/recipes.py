@@ -6,6 +6,7 @@ from typing import Any
 
 from app import data
 from app.state import Choice
+from edp_core.artifacts import clustering_of
 from edp_core.recipe import ClassifierSpec, ClusterSpec, CodeSpec, ColumnSpec, Labels
 
 
@@ -66,6 +67,8 @@ def cluster(
         remove_pcs=remove_pcs,
         remove_covariates=remove_covariates,
         atlas=data.store().ref(f"atlas/{choice.organ}/{choice.encoder}"),
+        clustering=data.inputs(choice.organ, choice.encoder).clustering
+        or clustering_of(data.study()),
         cluster=choice.cluster or 0,
     )
 

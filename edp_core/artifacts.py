@@ -7,6 +7,7 @@ The slots of a study are ``cohort``, ``phenome``, ``images/<organ>``,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ from edp_core.errors import AlignmentError
 from edp_core.people.cohort import Cohort
 from edp_core.people.phenome import Phenome
 from edp_core.phenotype import Inputs
+from edp_core.recipe import Clustering
 from edp_core.store import Store, read_array, read_table, write_array, write_table
 from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
 
 VERSIONS = {
-    "cohort": 1,
+    "cohort": 2,
     "phenome": 1,
-    "images": 1,
+    "images": 2,
     "thumbnails": 1,
     "encoder": 1,
     "embedding": 1,
@@ -68,12 +70,23 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
     if kind == "embedding":
         return {"pooling": encoder.pooling, "block": encoder.block}
     if kind == "atlas":
-        names = {"pcs", "neighbours", "resolution", "umap_min_dist", "seed"}
-        return analysis.model_dump(mode="json", include=names)
+        clustering = clustering_of(study).model_dump(mode="json")
+        names = {"pcs", "umap_min_dist"}
+        return clustering | analysis.model_dump(mode="json", include=names)
     if kind == "scan":
         names = {"min_cases", "folds", "shrinkage", "seed"}
         return analysis.model_dump(mode="json", include=names)
     return {"min_cases": study.disclosure.threshold}
+
+
+def clustering_of(study: Study) -> Clustering:
+    """The clustering a study asks for."""
+    analysis = study.analysis
+    return Clustering(
+        neighbours=analysis.neighbours,
+        resolution=analysis.resolution,
+        seed=analysis.seed,
+    )
 
 
 def is_stale(study: Study, store: Store, slot: str) -> bool:
@@ -172,6 +185,12 @@ def read_inputs(
         seen=at,
         vectors=vectors,
         clusters=np.array(read_array(atlas, "clusters")),
+        clustering=_clustering_in(store.manifest("atlas", keys["atlas"])["settings"]),
         pc_components=np.array(read_array(atlas, "pc_components")),
         **shared,
     )
+
+
+def _clustering_in(settings: Mapping[str, Any]) -> Clustering:
+    known = Clustering.model_fields
+    return Clustering(**{name: settings[name] for name in known if name in settings})

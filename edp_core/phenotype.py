@@ -18,6 +18,7 @@ from edp_core.people.phenome import Phenome
 from edp_core.recipe import (
     SPEC,
     ClassifierSpec,
+    Clustering,
     ClusterSpec,
     CodeSpec,
     ColumnSpec,
@@ -34,6 +35,7 @@ __all__ = [
     "SPEC",
     "ClassifierSpec",
     "ClusterSpec",
+    "Clustering",
     "CodeSpec",
     "ColumnSpec",
     "Inputs",
@@ -95,7 +97,7 @@ class Inputs:
     vectors
         (n_seen, n_axes) float32.
     clusters
-        (n_seen,) Leiden labels.
+        (n_seen,) Leiden labels, made as ``clustering`` says.
     pc_components
         (n_pcs, n_axes) principal axes of the centred embedding.
     """
@@ -108,6 +110,7 @@ class Inputs:
     seen: np.ndarray | None = None
     vectors: np.ndarray | None = None
     clusters: np.ndarray | None = None
+    clustering: Clustering | None = None
     pc_components: np.ndarray | None = None
 
 
@@ -260,6 +263,11 @@ def _check_keys(spec: Spec, inputs: Inputs) -> None:
 
 def _clusters(spec: ClusterSpec, inputs: Inputs) -> np.ndarray:
     labels = inputs.clusters
+    if inputs.clustering is not None and spec.clustering != inputs.clustering:
+        raise MissingArtifactError(
+            "The recipe's clustering is not that of its atlas",
+            "the card was changed by hand: take the original",
+        )
     if labels is None or spec.cluster > labels.max():
         raise InputError(
             f"There is no cluster {spec.cluster}",

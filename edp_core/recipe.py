@@ -25,6 +25,24 @@ class Labels(BaseModel):
     seed: int = 0
 
 
+class Clustering(BaseModel):
+    """How the clusters of an atlas were made, whole: Leiden on exact neighbours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    algorithm: Literal["leiden"] = "leiden"
+    vectors: Literal["centred"] = "centred"
+    metric: Literal["cosine"] = "cosine"
+    neighbours: int
+    """The participant itself counted, as in scanpy."""
+    edge_weights: Literal["umap"] = "umap"
+    """Fuzzy memberships of UMAP, as scanpy weighs its graph."""
+    quality: Literal["RBConfiguration"] = "RBConfiguration"
+    """Weighted modularity with a resolution."""
+    resolution: float
+    iterations: Literal["until stable"] = "until stable"
+    seed: int
+
+
 class _ImageSpec(_Spec):
     organ: str
     encoder: str
@@ -58,6 +76,7 @@ class ClusterSpec(_ImageSpec):
     method: Literal["cluster"] = "cluster"
     atlas: str
     """Content key of the atlas whose Leiden labels are meant."""
+    clustering: Clustering
     cluster: Annotated[int, Field(ge=0)]
     centred: bool = True
     self_excluded: bool = True

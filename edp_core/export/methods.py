@@ -114,9 +114,13 @@ def _cluster(spec: ClusterSpec) -> str:
         if spec.self_excluded
         else ""
     )
+    made = spec.clustering
     return (
-        f"Participants were clustered by the Leiden algorithm on their "
-        f"nearest-neighbour graph (atlas {spec.atlas}), and cluster {spec.cluster} was "
+        f"Participants were clustered by the Leiden algorithm (resolution "
+        f"{made.resolution:g}, RBConfiguration quality, run until stable, seed "
+        f"{made.seed}) on the graph of their {made.neighbours} nearest neighbours, "
+        f"themselves counted, by cosine distance of centred vectors with UMAP's edge "
+        f"weights (atlas {spec.atlas}), and cluster {spec.cluster} was "
         f"chosen. The score is the cosine of a participant's vector, {centred}, to the "
         f"mean vector of the cluster's participants with {spec.trait}{own}."
     )

@@ -12,6 +12,7 @@ from edp_core.export.bundle import render
 from edp_core.people.phenome import build_phenome
 from edp_core.phenotype import (
     ClassifierSpec,
+    Clustering,
     ClusterSpec,
     CodeSpec,
     ColumnSpec,
@@ -45,6 +46,7 @@ def test_evaluate_export_reopen(make: SimpleNamespace) -> None:
         ClassifierSpec(name="guided", **image, remove_covariates=("age_years", "bmi")),
         ClusterSpec(
             name="near", **image, atlas=keys["atlas"], cluster=1, sign=-1,
+            clustering=Clustering(neighbours=10, resolution=1.0, seed=0),
             labels=Labels(share=0.5, seed=3), remove_pcs=(1,),
         ),
         CodeSpec(name="K760", **base, phenome=keys["phenome"], trait="K760"),

@@ -45,7 +45,7 @@ def test_missing_covariates_are_counted(make: SimpleNamespace) -> None:
     # sex comes before bmi in the file, so those missing both count for sex
     assert report(files)["dropped"] == {
         "missing covariate: bmi": "<5",
-        "missing covariate: pc3": 10,
+        "missing covariate: pc3": "hidden",
         "missing covariate: sex": "hidden",
     }
     assert report(files)["participants"] == make.n - 16
