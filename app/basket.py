@@ -52,7 +52,7 @@ class Basket:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._engine: Engine = create_engine(f"sqlite:///{folder / 'studio.db'}")
-        _Base.metadata.create_all(self._engine)
+        self._create()
         (folder / "studio.db").chmod(0o600)
 
     def add(self, spec: Spec) -> int:
@@ -64,12 +64,7 @@ class Basket:
             Where a phenotype of that name is in the basket already.
         """
         with self._session() as session:
-            names = session.scalars(select(_Row.name).where(_Row.removed.is_(None)))
-            if spec.name.lower() in {name.lower() for name in names}:
-                raise InputError(
-                    f"The basket already holds a phenotype called {spec.name!r}",
-                    "give it another name, or remove the old one on the screen Export",
-                )
+            _refuse_second(session, spec.name)
             row = _Row(
                 name=spec.name,
                 spec=SPEC.dump_json(spec).decode(),
@@ -92,22 +87,36 @@ class Basket:
         self._mark(entry, datetime.now(UTC))
 
     def restore(self, entry: int) -> None:
-        """Undo `remove`."""
+        """Undo `remove`; raises as `add` does."""
         self._mark(entry, None)
 
     def _mark(self, entry: int, when: datetime | None) -> None:
         with self._session() as session:
             row = session.get(_Row, entry)
-            if row is not None:
+            if row is not None and row.removed != when:
+                if when is None:
+                    _refuse_second(session, row.name)
                 row.removed = when
                 session.commit()
 
     def _session(self) -> Session:
+        self._create()  # it may have been deleted since
+        return Session(self._engine)
+
+    def _create(self) -> None:
         try:
-            _Base.metadata.create_all(self._engine)  # it may have been deleted since
+            _Base.metadata.create_all(self._engine)
         except SQLAlchemyError as error:
             raise InputError(
                 "The basket's database cannot be opened",
                 "check that studio.db in the store is a file the server may write",
             ) from error
-        return Session(self._engine)
+
+
+def _refuse_second(session: Session, name: str) -> None:
+    names = session.scalars(select(_Row.name).where(_Row.removed.is_(None)))
+    if name.lower() in {held.lower() for held in names}:
+        raise InputError(
+            f"The basket already holds a phenotype called {name!r}",
+            "give it another name, or remove the old one on the screen Export",
+        )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from app import data
 from app.state import Choice
@@ -93,7 +96,9 @@ def points(choice: Choice, colour: str) -> tuple[pd.DataFrame, str, list[str]]:
         table["cluster"] = names[labels]
         domain = list(dict.fromkeys(names))
         column = "cluster"
-    shuffled = np.random.default_rng(0).permutation(len(table))
+    # a known seed could be undone: a row's place would tell whose point it is
+    seed = st.session_state.setdefault("_order", secrets.randbits(64))
+    shuffled = np.random.default_rng(seed).permutation(len(table))
     return table.iloc[shuffled].reset_index(drop=True), column, domain
 
 
