@@ -8,7 +8,7 @@ from edp_core.artifacts import read_inputs
 from edp_core.errors import InputError
 from edp_core.export import bundle
 from edp_core.export.selection import ExportRequest
-from edp_core.people.ukb import read_lines
+from edp_core.people.ukb import read_eids
 from edp_core.phenotype import evaluate
 from edp_core.recipe import Spec
 from edp_core.store import Store
@@ -54,7 +54,7 @@ def render_study(
         for spec in specs
     ]
     withdrawals = study.populations[study.population].withdrawals
-    withdrawn = read_lines(study.path(withdrawals)) if withdrawals else []
+    withdrawn = read_eids(study.path(withdrawals)) if withdrawals else []
     return bundle.render(
         ExportRequest(
             phenotypes=phenotypes,

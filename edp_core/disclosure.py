@@ -14,13 +14,22 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from edp_core.partition import hide_nested, hide_partition, is_small
+
+__all__ = [
+    "DEFAULT_THRESHOLD",
+    "breakdown",
+    "disclose",
+    "hide_nested",
+    "hide_partition",
+    "histogram",
+    "is_small",
+    "mask_count",
+    "near",
+    "roc",
+]
+
 DEFAULT_THRESHOLD = 5
-
-
-def is_small(counts: np.ndarray | int, threshold: int) -> np.ndarray:
-    """Whether counts are from 1 to ``threshold - 1``."""
-    values = np.asarray(counts)
-    return (values >= 1) & (values < threshold)
 
 
 def mask_count(count: int, threshold: int = DEFAULT_THRESHOLD) -> int | str:
@@ -30,36 +39,6 @@ def mask_count(count: int, threshold: int = DEFAULT_THRESHOLD) -> int | str:
     ('<5', 0, 12)
     """
     return f"<{threshold}" if is_small(count, threshold) else int(count)
-
-
-def hide_partition(counts: np.ndarray, threshold: int) -> np.ndarray:
-    """Which cells of a partition of a known total must be hidden.
-
-    Small cells are. If the hidden ones alone then hold a sum that a reader could take
-    from the total and that pins a small count, the smallest shown cells are hidden as
-    well, until at least two are hidden and together hold at least ``threshold``.
-
-    Parameters
-    ----------
-    counts
-        (n_cells,) counts that sum to a total the reader may know.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n_cells,) bool. All cells where no set of hidden ones is safe.
-    """
-    values = np.asarray(counts, np.int64)
-    hidden = is_small(values, threshold)
-    if not hidden.any():
-        return hidden
-    # zeros are hidden before positive cells: shown zeros would narrow the rest down
-    order = np.argsort(values, kind="stable")
-    for cell in order:
-        if hidden.sum() >= 2 and values[hidden].sum() >= threshold:
-            break
-        hidden[cell] = True
-    return hidden
 
 
 def disclose(
@@ -114,7 +93,9 @@ def disclose(
         if partition and name in partition:
             groups = table.groupby(partition[name], sort=False).indices
             for rows in groups.values():
-                hidden[rows] |= hide_partition(values[rows], threshold)
+                hidden[rows] = hide_partition(
+                    values[rows], threshold, hidden=hidden[rows]
+                )
         column = pd.array(values, dtype="Int64")
         column[hidden] = pd.NA
         out[name] = column
@@ -127,53 +108,39 @@ def disclose(
 def breakdown(counts: Mapping[str, int], threshold: int) -> dict[str, int | str]:
     """Counts of a listing whose first entry is the main one, ready to print.
 
-    The small ones become ``<5``. Their sum must not follow from a total shown
-    elsewhere, so print no total beside them.
+    The main count is shown beside many other numbers and stays. The others are a
+    partition of what is left of a total the reader may know (`hide_partition`): small
+    ones become ``<5``, larger ones that would give them away ``hidden``.
 
-    >>> breakdown({"embedded": 598, "blank image": 2}, 5)
-    {'embedded': 598, 'blank image': '<5'}
+    >>> breakdown({"embedded": 580, "no image": 9, "blank image": 2}, 5)
+    {'embedded': 580, 'no image': 'hidden', 'blank image': '<5'}
     """
-    return {name: mask_count(count, threshold) for name, count in counts.items()}
+    names = list(counts)
+    rest = np.array([counts[name] for name in names[1:]], np.int64)
+    hidden = [False, *hide_partition(rest, threshold)]
+    return {
+        name: (
+            mask_count(counts[name], threshold)
+            if not hide or is_small(counts[name], threshold)
+            else "hidden"
+        )
+        for name, hide in zip(names, hidden, strict=True)
+    }
 
 
-def hide_nested(codes: Sequence[str], counts: np.ndarray, threshold: int) -> np.ndarray:
-    """Codes whose count must not stand beside that of the codes below them.
+def near(count: int, others: Sequence[int], threshold: int) -> int | str:
+    """A count that must not stand exactly beside ``others`` where it nearly equals one.
 
-    If K76 has 120 cases and K760 has 118, somebody reads that two have another K76
-    code. Then K76, the wider one, is hidden. Codes with a small count are hidden too.
+    600 participants beside 598 with images says that two have none; then it is
+    written to the nearest ten.
 
-    Parameters
-    ----------
-    codes
-        ICD-10 codes without dots.
-    counts
-        (n_codes,) cases of each.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n_codes,) bool.
+    >>> near(600, [598], 5), near(600, [560], 5)
+    ('about 600', 600)
     """
-    values = np.asarray(counts, np.int64)
-    hidden = values < threshold
-    names = list(codes)
-    for i in sorted(range(len(names)), key=lambda i: -len(names[i])):
-        if hidden[i]:
-            continue
-        below = [
-            j
-            for j, other in enumerate(names)
-            if j != i and other.startswith(names[i]) and not hidden[j]
-        ]
-        deepest = [
-            j
-            for j in below
-            if not any(k != j and names[k].startswith(names[j]) for k in below)
-        ]
-        gaps = [values[i] - values[j] for j in below]
-        gaps.append(abs(values[i] - sum(values[j] for j in deepest)) if below else 0)
-        hidden[i] = bool(is_small(np.array(gaps, np.int64), threshold).any())
-    return hidden
+    gaps = np.abs(np.asarray(others, np.int64) - count)
+    if is_small(gaps, threshold).any():
+        return f"about {10 * round(count / 10)}"
+    return count
 
 
 def histogram(

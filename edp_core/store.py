@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -20,11 +19,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from edp_core.errors import InputError, MissingArtifactError
+from edp_core.files import (
+    file_digest,
+    read_array,
+    read_table,
+    sync,
+    write_array,
+    write_atomic,
+    write_table,
+)
+
+__all__ = [
+    "Recipe",
+    "Store",
+    "canonical_json",
+    "digest",
+    "file_digest",
+    "read_array",
+    "read_table",
+    "write_array",
+    "write_atomic",
+    "write_table",
+]
 
 MANIFEST = "manifest.json"
 Json = Any
@@ -38,12 +57,6 @@ def canonical_json(value: Json) -> str:
 def digest(value: Json) -> str:
     """First 16 hex digits of the sha256 of a JSON value."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
-
-
-def file_digest(path: Path) -> str:
-    """First 16 hex digits of the sha256 of a file's bytes."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -139,10 +152,11 @@ class Store:
                 )
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Hold a named lock; a second process waits here."""
+    def lock(self, name: str, *, wait_s: float = -1) -> Iterator[None]:
+        """Hold a named lock; a second process waits here, for ever by default."""
         folder = self._writable("locks")
-        with FileLock(folder / (name.replace("/", "_") + ".lock")):
+        path = folder / (name.replace("/", "_") + ".lock")
+        with FileLock(path).acquire(timeout=wait_s):
             yield
 
     @contextmanager
@@ -156,6 +170,7 @@ class Store:
         parent = self._writable(recipe.kind)
         target = parent / recipe.key
         temporary = parent / f".{recipe.key}.partial"
+        aside = parent / f".{recipe.key}.old"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(mode=0o700)
         start = time.monotonic()
@@ -181,12 +196,14 @@ class Store:
             }
             write_atomic(temporary / MANIFEST, json.dumps(manifest, indent=1).encode())
             for path in temporary.rglob("*"):
-                _sync(path)
-            _sync(temporary)
-            if target.exists():  # a forced rerun, or a damaged one
-                shutil.rmtree(target)
+                sync(path)
+            sync(temporary)
+            if target.exists():  # a forced rerun, or a damaged one: out of the way
+                shutil.rmtree(aside, ignore_errors=True)
+                target.rename(aside)
             temporary.rename(target)
-            _sync(parent)
+            sync(parent)
+            shutil.rmtree(aside, ignore_errors=True)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -234,21 +251,33 @@ class Store:
         return self.open(slot.split("/")[0], self.ref(slot))
 
     def prune(self) -> int:
-        """Delete artifacts no slot refers to, directly or as an input; bytes freed."""
-        keep = set(self.refs().items())
-        reached = {(slot.split("/")[0], key) for slot, key in keep}
-        for kind, key in sorted(reached):
-            reached |= self._inputs(kind, key)
+        """Delete artifacts no slot refers to, directly or as an input; bytes freed.
+
+        What a killed run left half written goes too; what another run is writing now
+        stays.
+        """
         freed = 0
-        for manifest in sorted(self.root.glob(f"*/*/{MANIFEST}")):
-            folder = manifest.parent
-            if folder.name.startswith("."):  # another run is writing it
+        for folder in sorted(self.root.glob("*/*")):
+            hidden = folder.name.startswith(".")
+            if not hidden and not (folder / MANIFEST).is_file():
                 continue
-            if (folder.parent.name, folder.name) not in reached:
-                with self.lock(folder.name):
-                    freed += sum(p.stat().st_size for p in folder.rglob("*"))
-                    shutil.rmtree(folder)
+            key = folder.name.split(".")[1] if hidden else folder.name
+            try:
+                with self.lock(key, wait_s=0):
+                    # asked again under the lock: a run may have just finished it
+                    if hidden or (folder.parent.name, key) not in self._reached():
+                        sizes = [p.stat().st_size for p in folder.rglob("*")]
+                        shutil.rmtree(folder)
+                        freed += sum(sizes)
+            except Timeout:
+                continue
         return freed
+
+    def _reached(self) -> set[tuple[str, str]]:
+        found = {(slot.split("/")[0], key) for slot, key in self.refs().items()}
+        for kind, key in sorted(found):
+            found |= self._inputs(kind, key)
+        return found
 
     def _inputs(self, kind: str, key: str) -> set[tuple[str, str]]:
         found: set[tuple[str, str]] = set()
@@ -269,50 +298,3 @@ class Store:
                 "free space or permissions there, or set `store` in study.toml",
             ) from error
         return folder
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_atomic(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Replace a file by new content in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with temporary.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.chmod(mode)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
-    """Write ``name.parquet``, readable by the owner only."""
-    path = folder / f"{name}.parquet"
-    table.to_parquet(path, index=False)
-    path.chmod(0o600)
-
-
-def read_table(folder: Path, name: str) -> pd.DataFrame:
-    """Read ``name.parquet``."""
-    return pd.read_parquet(folder / f"{name}.parquet")
-
-
-def write_array(folder: Path, name: str, values: np.ndarray) -> None:
-    """Write ``name.npy``."""
-    np.save(folder / f"{name}.npy", values, allow_pickle=False)
-
-
-def read_array(folder: Path, name: str) -> np.ndarray:
-    """Memory-map ``name.npy``, read-only."""
-    values: np.ndarray = np.load(
-        folder / f"{name}.npy", mmap_mode="r", allow_pickle=False
-    )
-    return values

@@ -73,6 +73,8 @@ class Organ(_Model):
             raise ValueError("images needs {eid} in its pattern")
         if ("{side}" in self.images) != bool(self.sides):
             raise ValueError("{side} in images and the table of sides go together")
+        if len(set(self.sides.values())) < len(self.sides):
+            raise ValueError("two sides have the same text")
         if set(self.mirror) - set(self.sides):
             raise ValueError("mirror names a side that is not in sides")
         if self.channel_names and len(self.channel_names) != self.channels:
@@ -170,7 +172,7 @@ class Analysis(_Model):
 class Disclosure(_Model):
     """What may leave the server."""
 
-    threshold: Annotated[int, Field(ge=2)] = 5
+    threshold: Annotated[int, Field(ge=3)] = 5
     """Counts of people from 1 to one less than this are never shown."""
     images: bool = False
     """Whether screens may show images."""
@@ -251,7 +253,11 @@ def load_study(path: Path | str) -> Study:
             "python -m precompute demo DIR",
         )
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be read: {error.strerror}", "mend its permissions"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not TOML: {error}", "mend that line") from error
     if "folder" in content:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import glob as globbing
 import re
-import warnings
+import struct
+import tokenize
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +20,13 @@ from edp_core.study import Organ
 MAX_PIXELS = 100_000_000
 """Larger images are refused before they are decoded."""
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+CLASH = "two files for one instance and side"
+_TOO_LARGE = f"image larger than {MAX_PIXELS:,} pixels"
+_DAMAGED = (
+    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError,
+    ArithmeticError, struct.error, zlib.error, zipfile.BadZipFile, tokenize.TokenError,
+)  # fmt: skip
+"""What readers raise for files that are cut off or have wrong bytes."""
 
 
 class Unusable(Exception):
@@ -30,6 +41,8 @@ class ImageFile:
     instance: str
     side: str
     path: Path
+    problem: str = ""
+    """Why it cannot be used whatever it holds."""
 
 
 def find_images(folder: Path, organ: Organ) -> tuple[list[ImageFile], int]:
@@ -45,66 +58,62 @@ def find_images(folder: Path, organ: Organ) -> tuple[list[ImageFile], int]:
     Returns
     -------
     images
-        Sorted by eid, instance and side.
+        Sorted by eid, instance and side. Where two files are of the same ones, one
+        entry that says so.
     others
         Files beside them whose name does not fit the pattern.
 
     Raises
     ------
     InputError
-        Where the folder is missing, no file fits, or two files are of the same eid,
-        instance and side.
+        Where the folder is missing or no file fits.
     """
-    sides = {text: name for name, text in organ.sides.items()}
-    groups = {
-        "{eid}": r"(?P<eid>[A-Za-z0-9-]+)",
-        "{instance}": r"(?P<instance>\d+)",
-        "{side}": "(?P<side>" + "|".join(map(re.escape, sides)) + ")",
-    }
-    parts = re.split(r"(\{eid\}|\{instance\}|\{side\})", organ.images)
-    seen: set[str] = set()
-    expression = ""
-    for part in parts:
-        if part in seen:
-            expression += f"(?P={part.strip('{}')})"
-        else:
-            expression += groups.get(part, re.escape(part))
-        seen |= {part} & set(groups)
-    glob = "".join("*" if part in groups else part for part in parts)
-    fixed = Path(organ.images.split("{")[0])
+    # the folders before the first placeholder are opened, the rest is matched
+    fixed = organ.images[: organ.images[: organ.images.index("{")].rfind("/") + 1]
     base = (folder / fixed).resolve()
-    base = base if organ.images.split("{")[0].endswith("/") else base.parent
     if not base.is_dir():
         raise InputError(
             f"There is no image folder {base}", "mend `images` of the organ"
         )
-    root = folder.resolve()
-    while glob.startswith("../"):  # glob does not climb, the folder does
-        root, glob, expression = root.parent, glob[3:], expression[len(r"\.\./") :]
+    sides = {text: name for name, text in organ.sides.items()}
+    expression, pattern = _matchers(organ.images[len(fixed) :], list(sides))
     found: dict[tuple[str, int, str], ImageFile] = {}
-    candidates = sorted(root.glob(glob))
+    candidates = sorted(base.glob(pattern))
     others = 0
     for path in candidates:
-        match = re.fullmatch(expression, path.relative_to(root).as_posix())
+        match = re.fullmatch(expression, path.relative_to(base).as_posix())
         if not match or not path.is_file():
             others += 1
             continue
-        parts_found = match.groupdict()
-        instance = parts_found.get("instance") or "0"
-        side = sides.get(parts_found.get("side") or "", "")
-        key = (parts_found["eid"], int(instance), side)
-        if key in found:
-            raise InputError(
-                f"Two image files are of one participant, instance and side ({glob})",
-                "rename or remove one; names differing only in leading zeros clash",
-            )
-        found[key] = ImageFile(key[0], instance, side, path)
+        parts = match.groupdict()
+        instance = parts.get("instance") or "0"
+        side = sides.get(parts.get("side") or "", "")
+        key = (parts["eid"], int(instance), side)
+        problem = CLASH if key in found else ""
+        found[key] = ImageFile(key[0], instance, side, path, problem)
     if not found:
         raise InputError(
             f"No file fits the pattern {organ.images!r} ({len(candidates)} looked at)",
             "mend `images` and `sides` of the organ in study.toml",
         )
     return [found[key] for key in sorted(found)], others
+
+
+def _matchers(pattern: str, sides: list[str]) -> tuple[str, str]:
+    """Regular expression and glob of a pattern."""
+    groups = {
+        "{eid}": r"(?P<eid>[A-Za-z0-9][A-Za-z0-9_-]*)",
+        "{instance}": r"(?P<instance>\d+)",
+        "{side}": "(?P<side>" + "|".join(map(re.escape, sides)) + ")",
+    }
+    expression = glob = ""
+    seen: set[str] = set()
+    for part in re.split(r"(\{eid\}|\{instance\}|\{side\})", pattern):
+        again = f"(?P={part.strip('{}')})" if part in seen else None
+        expression += again or groups.get(part, re.escape(part))
+        glob += "*" if part in groups else globbing.escape(part)
+        seen |= {part} & set(groups)
+    return expression, glob
 
 
 def read_image(image: ImageFile, organ: Organ) -> np.ndarray:
@@ -120,13 +129,14 @@ def read_image(image: ImageFile, organ: Organ) -> np.ndarray:
     Unusable
         With the reason, where it cannot be used.
     """
+    if image.problem:
+        raise Unusable(image.problem)
     pixels = _npy(image.path) if image.path.suffix == ".npy" else _picture(image.path)
     pixels = _channels(pixels, organ.channels)
-    grey = pixels.mean(axis=2)
-    if grey.std() < organ.blank_sd:
+    if pixels.std(axis=(0, 1)).max() < organ.blank_sd:
         raise Unusable("blank image")
     if organ.crop == "fundus":
-        pixels = _crop_disc(pixels, grey)
+        pixels = _crop_disc(pixels, pixels.mean(axis=2))
     pixels = _square(pixels)
     size = organ.image_size
     if pixels.shape[0] != size:
@@ -146,16 +156,16 @@ def read_image(image: ImageFile, organ: Organ) -> np.ndarray:
 
 def _picture(path: Path) -> np.ndarray:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                opened.load()
-                picture = ImageOps.exif_transpose(opened)
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                raise Unusable(_TOO_LARGE)
+            opened.load()
+            picture = ImageOps.exif_transpose(opened)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unusable(f"image larger than {MAX_PIXELS:,} pixels") from error
+        raise Unusable(_TOO_LARGE) from error
     except UnidentifiedImageError as error:
         raise Unusable("not an image file") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+    except _DAMAGED as error:
         raise Unusable("unreadable image (cut off or damaged)") from error
     if picture.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
         return _scale(np.asarray(picture, np.float64))
@@ -167,8 +177,10 @@ def _picture(path: Path) -> np.ndarray:
 def _npy(path: Path) -> np.ndarray:
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except _DAMAGED as error:
         raise Unusable("unreadable image (cut off or damaged)") from error
+    if not isinstance(values, np.ndarray):
+        raise Unusable("file of several arrays")
     if values.ndim not in (2, 3) or not np.issubdtype(values.dtype, np.number):
         raise Unusable("array is not (height, width[, channels]) of numbers")
     if np.iscomplexobj(values) or values.size > MAX_PIXELS or not values.size:

@@ -22,8 +22,13 @@ class Fingerprints:
         self._changed = False
         if self._file.is_file():
             try:
-                self._known = json.loads(self._file.read_text())
-            except ValueError:
+                known = json.loads(self._file.read_text())
+                self._known = {
+                    str(name): [*entry]
+                    for name, entry in known.items()
+                    if len(entry) == 3
+                }
+            except (ValueError, AttributeError, TypeError):
                 self._known = {}  # only a memory: without it files are hashed again
 
     def of(self, path: Path) -> str:
@@ -32,19 +37,24 @@ class Fingerprints:
         Raises
         ------
         InputError
-            Where the file is not there.
+            Where the file is not there or cannot be read.
         """
-        try:
-            stat = path.stat()
-        except OSError as error:
+        if not path.is_file():
             raise InputError(
                 f"There is no file {path.name} in {path.parent}",
                 "mend the path in study.toml",
-            ) from error
+            )
+        stat = path.stat()
         known = self._known.get(str(path))
         if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
             return str(known[2])
-        found = file_digest(path)
+        try:
+            found = file_digest(path)
+        except OSError as error:
+            raise InputError(
+                f"{path.name} cannot be read: {error.strerror}",
+                f"mend its permissions in {path.parent}",
+            ) from error
         self._known[str(path)] = [stat.st_size, stat.st_mtime_ns, found]
         self._changed = True
         return found

@@ -16,7 +16,7 @@ from edp_core.errors import AlignmentError
 from edp_core.people.cohort import Cohort, clean_participants
 from edp_core.people.phenome import build_phenome
 from edp_core.people.population import apply_population
-from edp_core.people.ukb import read_columns, read_lines
+from edp_core.people.ukb import read_columns, read_eids
 from edp_core.store import read_array, write_array, write_table
 from edp_core.study import Organ, Study
 from precompute.datasets import ImageFile, Unusable, find_images, read_image
@@ -35,7 +35,7 @@ def ingest_cohort(study: Study, folder: Path) -> None:
     cohort = clean_participants(raw, categories=table.categories)
     population = study.populations[study.population]
     withdrawn = (
-        read_lines(study.path(population.withdrawals)) if population.withdrawals else []
+        read_eids(study.path(population.withdrawals)) if population.withdrawals else []
     )
     write_cohort(folder, apply_population(cohort, population, withdrawn=withdrawn))
 

@@ -14,10 +14,12 @@ import numpy as np
 
 from edp_core import artifacts
 from edp_core.artifacts import VERSIONS, settings_of
+from edp_core.errors import InputError
 from edp_core.store import Recipe, Store, digest, read_array, read_table
 from edp_core.study import MaeEncoder, Study
 from edp_core.vectors.embedding import Embedding
 from precompute import analyse, ingest
+from precompute.datasets import ImageFile
 from precompute.fingerprints import Fingerprints
 
 Report = Callable[[int, int], None]
@@ -108,9 +110,7 @@ class Jobs:
         eids = self._eids()
         found, notes = ingest.listed_images(self.study, settings, eids)
         names = {
-            f"{image.eid}/{image.instance}/{image.side}": self.fingerprints.of(
-                image.path
-            )
+            f"{image.eid}/{image.instance}/{image.side}": self._image_digest(image)
             for image in found
         }
         self.fingerprints.save()
@@ -122,6 +122,13 @@ class Jobs:
                 found, settings, eids=eids, notes=notes, folder=folder, report=report
             ),
         )
+
+    def _image_digest(self, image: ImageFile) -> str:
+        """Content hash; one unreadable file must not stop the others."""
+        try:
+            return image.problem or self.fingerprints.of(image.path)
+        except InputError:
+            return "unreadable"
 
     def _thumbnails(self, organ: str) -> Job:
         slot = f"images/{organ}"
@@ -136,7 +143,7 @@ class Jobs:
     def _encoder(self, organ: str, name: str) -> Job:
         settings = self.study.encoders[name]
         slot = f"encoder/{organ}/{name}"
-        inputs = {"images": self.store.ref(f"images/{organ}")}
+        inputs = self._content(organ, "images.npy")
         weights: Path | None = None
         if not isinstance(settings, MaeEncoder) and settings.weights is not None:
             weights = self.study.path(settings.weights)
@@ -170,7 +177,8 @@ class Jobs:
 
     def _embedding(self, organ: str, name: str) -> Job:
         encoder = self.store.ref(f"encoder/{organ}/{name}")
-        images = self.store.ref(f"images/{organ}")
+        inputs = {"encoder": encoder, **self._content(organ, "images.npy")}
+        inputs |= self._content(organ, "rows.parquet")
 
         def build(folder: Path, report: Report) -> None:
             from precompute.encode import encode_images
@@ -187,7 +195,7 @@ class Jobs:
 
         return self._job(
             f"embedding/{organ}/{name}",
-            {"encoder": encoder, "images": images},
+            inputs,
             build=build,
         )
 
@@ -237,6 +245,12 @@ class Jobs:
             {"atlas": self.store.ref(atlas), "phenome": self.store.ref("phenome")},
             build=build,
         )
+
+    def _content(self, organ: str, file: str) -> dict[str, str]:
+        """Hash of one file of the images: what else they note retrains nothing."""
+        slot = f"images/{organ}"
+        manifest = self.store.manifest("images", self.store.ref(slot))
+        return {f"{slot}/{file}": manifest["files"][file]["sha256"]}
 
     def _eids(self) -> np.ndarray:
         cohort = artifacts.read_cohort(self.store)

@@ -129,7 +129,7 @@ def _column(cells: pd.Series, category: bool, notes: dict[str, int]) -> pd.Serie
     name = str(cells.name)
     text = cells.astype("string").str.strip()
     if name == "sex":
-        coded = text.map(SEX)
+        coded = text.str.replace(r"^([01])\.0+$", r"\1", regex=True).map(SEX)
         _count(
             notes,
             "sex not understood, set missing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,8 @@ def apply_population(
             high = np.inf if rule.at_most is None else rule.at_most
             passed &= (values >= low) & (values <= high)
         if rule.one_of is not None:
-            passed &= column.isin(rule.one_of).fillna(False).to_numpy(bool)
+            allowed = _as_cells(rule.one_of, column)
+            passed &= column.isin(allowed).fillna(False).to_numpy(bool)
         missing = column.isna().to_numpy()
         unset = (reasons == "").to_numpy()
         reasons[unset & missing] = f"population: {rule.column} is missing"
@@ -73,3 +74,19 @@ def apply_population(
         pd.concat([cohort.exclusions, excluded.astype(str)], ignore_index=True),
         cohort.notes,
     )
+
+
+def _as_cells(
+    allowed: Sequence[str | float], column: pd.Series
+) -> list[str] | list[float]:
+    """Values of a rule as the column holds them: 1, 1.0 and "1" mean the same cell."""
+    if not pd.api.types.is_numeric_dtype(column):
+        return [v if isinstance(v, str) else f"{v:.15g}" for v in allowed]
+    try:
+        return [float(v) for v in allowed]
+    except ValueError as error:
+        raise InputError(
+            f"A population rule compares {column.name!r}, a column of numbers, with "
+            "text",
+            "give numbers in one_of, or name the column under `categories`",
+        ) from error

@@ -9,13 +9,16 @@ from __future__ import annotations
 import csv
 import difflib
 import gzip
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
 from edp_core.errors import InputError
+from edp_core.people.cohort import clean_eids
 
 MISSING = ["", "NA", "NaN", "nan", "N/A", "null", "NULL", "None", "."]
 
@@ -56,7 +59,7 @@ def read_columns(
         raise InputError(
             f"{path.name} is not a table: {str(error).strip()}", "mend that line"
         ) from error
-    except (UnicodeDecodeError, OSError, ValueError) as error:
+    except (UnicodeDecodeError, OSError, ValueError, zlib.error) as error:
         raise InputError(
             f"{path.name} cannot be read: {error}",
             "save it as UTF-8 text (.csv, .tsv, plain or .gz) or Parquet",
@@ -85,7 +88,36 @@ def read_lines(path: Path) -> list[str]:
     """Lines of a small text file, stripped, blank ones left out."""
     if not path.is_file():
         raise InputError(f"There is no file at {path}", "mend the path in study.toml")
-    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path.name} cannot be read: {error}", "save it as UTF-8 text"
+        ) from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def read_eids(path: Path) -> list[str]:
+    """Ids of a list with one a line, as in the file of withdrawals.
+
+    Raises
+    ------
+    InputError
+        Where a line is no id: a withdrawal must not be passed over.
+    """
+    cells = pd.Series(
+        [line.strip("\"',;") for line in read_lines(path)], dtype="string"
+    )
+    eids, reasons, _ = clean_eids(cells)
+    wrong = (reasons != "").to_numpy(bool)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise InputError(
+            f"{path.name}: {int(wrong.sum())} lines are no eid, the first is entry "
+            f"{row + 1} ({reasons.iat[row]})",
+            "write one eid a line and nothing else",
+        )
+    return [str(eid) for eid in eids]
 
 
 def _text(path: Path) -> pd.DataFrame:
@@ -95,6 +127,10 @@ def _text(path: Path) -> pd.DataFrame:
         if not header.strip():
             raise pd.errors.EmptyDataError("the first line is empty")
         delimiter = max("\t,;", key=header.count)
+        names = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True))
+        twice = sorted({name for name in names if name and names.count(name) > 1})
+        if twice:  # pandas would rename the second
+            raise InputError(f"{path.name} has columns twice: {twice}", "rename one")
         handle.seek(0)
         return pd.read_csv(
             handle,
@@ -109,14 +145,14 @@ def _text(path: Path) -> pd.DataFrame:
 
 
 def _parquet(path: Path) -> pd.DataFrame:
-    table = pq.read_table(path).to_pandas()
+    table = pq.read_table(path).to_pandas(ignore_metadata=True)
     text = pd.DataFrame(index=table.index)
     for name in table.columns:
         column = table[name]
         if pd.api.types.is_float_dtype(column):
             # whole numbers stored as floats (an eid column with a gap) stay whole
             whole = column.dropna()
-            if (whole == whole.round()).all():
+            if np.isfinite(whole).all() and (whole == whole.round()).all():
                 column = column.round().astype("Int64")
         text[name] = column.astype("string").replace(dict.fromkeys(MISSING, pd.NA))
     return text.reset_index(drop=True)

@@ -1,0 +1,64 @@
+"""Files of an artifact: tables, arrays, and writing that is whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+def file_digest(path: Path) -> str:
+    """First 16 hex digits of the sha256 of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
+
+
+def sync(path: Path) -> None:
+    """Make a file or folder outlast a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomic(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Replace a file by new content in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.chmod(mode)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
+    """Write ``name.parquet``, readable by the owner only."""
+    path = folder / f"{name}.parquet"
+    table.to_parquet(path, index=False)
+    path.chmod(0o600)
+
+
+def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """Read ``name.parquet``."""
+    return pd.read_parquet(folder / f"{name}.parquet")
+
+
+def write_array(folder: Path, name: str, values: np.ndarray) -> None:
+    """Write ``name.npy``."""
+    np.save(folder / f"{name}.npy", values, allow_pickle=False)
+
+
+def read_array(folder: Path, name: str) -> np.ndarray:
+    """Memory-map ``name.npy``, read-only."""
+    values: np.ndarray = np.load(
+        folder / f"{name}.npy", mmap_mode="r", allow_pickle=False
+    )
+    return values

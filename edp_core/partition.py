@@ -1,0 +1,121 @@
+"""Which counts must be hidden so that none of them follows from the others.
+
+The rule itself, and the tables and figures it is applied to, stand in
+`edp_core.disclosure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def is_small(counts: np.ndarray | int, threshold: int) -> np.ndarray:
+    """Whether counts are from 1 to ``threshold - 1``."""
+    values = np.asarray(counts)
+    return (values >= 1) & (values < threshold)
+
+
+def hide_partition(
+    counts: np.ndarray, threshold: int, *, hidden: np.ndarray | None = None
+) -> np.ndarray:
+    """Which cells of a partition of a known total must be hidden.
+
+    Small cells are. If the hidden ones alone then hold a sum that a reader could take
+    from the total and that pins a small count, the smallest shown cells are hidden as
+    well, until at least two are hidden, together hold at least ``threshold``, and
+    leave a small cell two values even for one who is told which ones are small.
+
+    Parameters
+    ----------
+    counts
+        (n_cells,) counts that sum to a total the reader may know.
+    hidden
+        (n_cells,) bool, cells that are hidden for another reason.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_cells,) bool. All cells where no set of hidden ones is safe.
+    """
+    values = np.asarray(counts, np.int64)
+    small = is_small(values, threshold)
+    out = small if hidden is None else small | hidden
+    if not out.any():
+        return out
+    # zeros are hidden before positive cells: shown zeros would narrow the rest down
+    order = np.argsort(values, kind="stable")
+    for cell in order:
+        total, known = int(values[out].sum()), int(small.sum())
+        wide = _has_choice(total, (known, int(out.sum()) - known), threshold)
+        if out.sum() >= 2 and total >= threshold and wide:
+            break
+        out = out | (np.arange(len(out)) == cell)
+    return out
+
+
+def _has_choice(total: int, cells: tuple[int, int], threshold: int) -> bool:
+    """Whether a small cell may have two values, given the sum of all hidden cells.
+
+    ``cells`` are the numbers of small ones and of others, which are 0 or large.
+    """
+    small, others = cells
+    if not small:
+        return True
+    found = 0
+    for value in range(1, threshold):
+        low, high = small - 1, (small - 1) * (threshold - 1)
+        rest = total - value
+        exact = low <= rest <= high
+        found += exact or (others > 0 and rest - low >= threshold)
+    return found >= 2
+
+
+def hide_nested(codes: Sequence[str], counts: np.ndarray, threshold: int) -> np.ndarray:
+    """Codes whose count must not stand beside that of the codes below them.
+
+    If K76 has 120 cases and K760 has 118, somebody reads that two have another K76
+    code. Then K76, the wider one, is hidden. Codes with a small count are hidden too.
+
+    Parameters
+    ----------
+    codes
+        ICD-10 codes without dots.
+    counts
+        (n_codes,) cases of each.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_codes,) bool.
+    """
+    values = np.asarray(counts, np.int64)
+    hidden = values < threshold
+    names = list(codes)
+    for i in sorted(range(len(names)), key=lambda i: -len(names[i])):
+        if hidden[i]:
+            continue
+        below = [
+            j
+            for j, other in enumerate(names)
+            if j != i and other.startswith(names[i]) and not hidden[j]
+        ]
+        deepest = [
+            j
+            for j in below
+            if not any(k != j and names[k].startswith(names[j]) for k in below)
+        ]
+        widest = [
+            j
+            for j in below
+            if not any(k != j and names[j].startswith(names[k]) for k in below)
+        ]
+        gaps = [values[i] - values[j] for j in below]
+        gaps += [
+            abs(values[i] - sum(values[j] for j in level))
+            for level in (deepest, widest)
+            if level
+        ]
+        hidden[i] = bool(is_small(np.array(gaps, np.int64), threshold).any())
+    return hidden

@@ -1,0 +1,100 @@
+"""Populations: whoever is left out is counted with the rule that left them out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from edp_core.errors import InputError
+from edp_core.people.cohort import Cohort
+from edp_core.people.population import apply_population
+from edp_core.study import Population, Rule
+
+
+@pytest.fixture
+def cohort() -> Cohort:
+    people = pd.DataFrame(
+        {
+            "eid": [str(i) for i in range(1, 7)],
+            "age_years": [40.0, 50.0, 60.0, 70.0, np.nan, 55.0],
+            "genetic": pd.array(["1", "1", "0", "1", "1", None], "string"),
+        }
+    )
+    nobody = pd.DataFrame({"eid": [""], "reason": ["empty eid"]})
+    return Cohort(people, nobody, pd.DataFrame({"reason": [], "count": []}))
+
+
+def kept(cohort, *rules, withdrawn=()):
+    return apply_population(cohort, Population(rules=rules), withdrawn=withdrawn)
+
+
+def reasons(cohort):
+    return cohort.exclusions["reason"].value_counts().to_dict()
+
+
+def test_without_rules_everybody_stays(cohort):
+    out = kept(cohort)
+    pd.testing.assert_frame_equal(out.participants, cohort.participants)
+    assert out.listed == cohort.listed
+
+
+def test_bounds_are_inclusive_and_missing_fails(cohort):
+    out = kept(cohort, Rule(column="age_years", at_least=50, at_most=60))
+    assert out.participants["eid"].tolist() == ["2", "3", "6"]
+    assert out.participants.index.tolist() == [0, 1, 2]
+    assert reasons(out) == {
+        "empty eid": 1,
+        "population: age_years outside the rule": 2,
+        "population: age_years is missing": 1,
+    }
+    assert out.listed == cohort.listed
+
+
+@pytest.mark.parametrize("allowed", [("1",), (1,), (1.0,)])
+def test_a_category_may_be_written_as_number_or_text(cohort, allowed):
+    out = kept(cohort, Rule(column="genetic", one_of=allowed))
+    assert out.participants["eid"].tolist() == ["1", "2", "4", "5"]
+
+
+@pytest.mark.parametrize("allowed", [(50, 70), ("50", "70.0")])
+def test_a_number_may_be_written_as_number_or_text(cohort, allowed):
+    out = kept(cohort, Rule(column="age_years", one_of=allowed))
+    assert out.participants["eid"].tolist() == ["2", "4"]
+
+
+def test_all_rules_must_hold_and_the_first_broken_one_is_counted(cohort):
+    out = kept(
+        cohort,
+        Rule(column="age_years", at_least=45),
+        Rule(column="genetic", one_of=("1",)),
+        withdrawn=["2", "999"],
+    )
+    assert out.participants["eid"].tolist() == ["4"]
+    assert reasons(out) == {
+        "empty eid": 1,
+        "population: age_years outside the rule": 1,
+        "population: age_years is missing": 1,
+        "population: genetic outside the rule": 1,
+        "population: genetic is missing": 1,
+        "withdrew consent": 1,
+    }
+    assert out.listed == cohort.listed
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (Rule(column="ancestry", at_least=1), "'ancestry', which the participants"),
+        (Rule(column="genetic", at_least=1), "'genetic', which is text"),
+        (Rule(column="age_years", one_of=("old",)), "numbers, with text"),
+        (Rule(column="age_years", at_least=200), "Nobody of 6 participants"),
+    ],
+)
+def test_rules_that_cannot_be_applied(cohort, rule, said):
+    with pytest.raises(InputError, match=said) as caught:
+        kept(cohort, rule)
+    assert caught.value.hint
+
+
+def test_all_withdrawn(cohort):
+    with pytest.raises(InputError, match="Nobody of 6 participants"):
+        kept(cohort, withdrawn=cohort.participants["eid"])
