@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import lightning_fabric
 import numpy as np
@@ -57,6 +58,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+Precision = Literal["32-true", "bf16-mixed"]
 
 
 def check_images(images: np.ndarray) -> None:
@@ -80,6 +82,7 @@ def train_mae(
     workspace: Path,
     out: Path,
     progress: Report | None = None,
+    precision: Precision | None = None,
 ) -> None:
     """Train, or go on training, and write the encoder.
 
@@ -94,6 +97,10 @@ def train_mae(
         ``loss.png`` and ``reconstructions.png``. The last shows participants' images.
     progress
         Called after every step.
+    precision
+        By default float32 on a CPU and bfloat16 where it serves on a GPU. A CPU with
+        bfloat16 instructions (avx512_bf16, amx) trains 1.3 to 2 times as fast with
+        ``bf16-mixed``; one without them is slower.
 
     Raises
     ------
@@ -117,7 +124,7 @@ def train_mae(
             f"epochs = {settings.epochs}",
             "set warmup_epochs below epochs in [encoders.*]",
         )
-    run = _Run(images, settings, size=size, workspace=workspace)
+    run = _Run(images, settings, size=size, workspace=workspace, precision=precision)
     run.resume()
     run.train(progress)
     run.write(out)
@@ -127,7 +134,13 @@ class _Run:
     """One training run: network, optimizer, place reached, history."""
 
     def __init__(
-        self, images: np.ndarray, settings: MaeEncoder, *, size: int, workspace: Path
+        self,
+        images: np.ndarray,
+        settings: MaeEncoder,
+        *,
+        size: int,
+        workspace: Path,
+        precision: Precision | None = None,
     ) -> None:
         self.images, self.settings, self.size = images, settings, size
         self.workspace = workspace
@@ -141,7 +154,7 @@ class _Run:
         self.fabric = lightning_fabric.Fabric(
             accelerator="cuda" if gpu else "cpu",
             devices=1,
-            precision="bf16-mixed" if gpu else "32-true",
+            precision=precision or ("bf16-mixed" if gpu else "32-true"),
         )
         self.optimizer = make_optimizer(self.model, settings)
         self.wrapped, self.stepper = self.fabric.setup(self.model, self.optimizer)

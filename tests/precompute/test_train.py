@@ -227,6 +227,22 @@ def test_images_are_resized_to_the_size_asked_for(tmp_path):
     assert json.loads((out / "config.json").read_text())["image_size"] == 16
 
 
+def test_half_precision_goes_the_same_way(tmp_path, trained):
+    train_mae(
+        discs(),
+        settings(),
+        workspace=tmp_path / "work",
+        out=tmp_path / "out",
+        precision="bf16-mixed",
+    )
+    half = pd.read_parquet(tmp_path / "out" / "loss.parquet")["loss"]
+    full = pd.read_parquet(trained / "loss.parquet")["loss"]
+    assert not half.equals(full)
+    np.testing.assert_allclose(half, full, rtol=0.02)
+    weights = load_file(tmp_path / "out" / "weights.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.float32}
+
+
 def test_progress_counts_images(tmp_path):
     seen = []
     run(tmp_path, progress=seen.append, epochs=2)
