@@ -1,0 +1,327 @@
+"""From a recipe to numbers: what is seen is what is exported."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from edp_core.appraisal.control import control_score
+from edp_core.artifacts import read_cohort, read_inputs, read_phenome
+from edp_core.errors import InputError, MissingArtifactError
+from edp_core.phenotype import (
+    SPEC,
+    ClassifierSpec,
+    ClusterSpec,
+    CodeSpec,
+    ColumnSpec,
+    Labels,
+    adjusted_vectors,
+    evaluate,
+)
+from edp_core.store import Store, read_table
+from edp_core.study import load_study
+
+
+@pytest.fixture(scope="module")
+def study(done_study):
+    return load_study(done_study)
+
+
+@pytest.fixture(scope="module")
+def inputs(study):
+    return read_inputs(study, Store(study.store_path), organ="liver", encoder="mae")
+
+
+@pytest.fixture(scope="module")
+def scan(study):
+    table = read_table(Store(study.store_path).at("scan/liver/mae"), "scan")
+    return table[table["reason"] == ""].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def recipe(inputs, scan):
+    """Maker of recipes on the done study, for its first scored code."""
+
+    def make(method="classifier", **changes):
+        kinds = {"classifier": ClassifierSpec, "cluster": ClusterSpec}
+        keys = {k: inputs.keys[k] for k in ("cohort", "phenome", "embedding")}
+        given = {
+            "name": "score", "population": "everyone", "organ": "liver",
+            "encoder": "mae", "trait": scan["code"].iat[0], **keys,
+        }  # fmt: skip
+        if method == "cluster":
+            given |= {
+                "atlas": inputs.keys["atlas"],
+                "clustering": inputs.clustering,
+                "cluster": 0,
+            }
+        return kinds[method](**given | changes)
+
+    return make
+
+
+def test_figures_equal_the_row_of_the_scan(study, inputs, scan, recipe):
+    analysis = study.analysis
+    for row in scan.head(3).itertuples():
+        figures = evaluate(
+            recipe(
+                trait=row.code,
+                folds=analysis.folds,
+                fold_seed=analysis.seed,
+                shrinkage=analysis.shrinkage,
+            ),
+            inputs,
+        ).figures
+        assert figures["n_cases"] == row.n_cases
+        assert figures["n_controls"] == row.n_controls
+        for name in ("auc", "auc_low", "auc_high", "log10p"):
+            assert figures[name] == pytest.approx(getattr(row, name), rel=1e-9)
+
+
+@pytest.mark.parametrize("method", ["classifier", "cluster"])
+def test_minus_one_turns_the_score_round(inputs, recipe, method):
+    up = evaluate(recipe(method), inputs)
+    down = evaluate(recipe(method, sign=-1), inputs)
+    np.testing.assert_array_equal(down.values, -up.values)
+    assert up.figures == down.figures
+
+
+def test_higher_is_more_like_the_cases(inputs, recipe):
+    found = evaluate(recipe(), inputs)
+    cases = inputs.phenome.cases(found.spec.trait)
+    known = np.isfinite(found.values)
+    ranks = pd.Series(found.values[known]).rank().to_numpy()
+    n_p = cases[known].sum()
+    u = ranks[cases[known]].sum() - n_p * (n_p + 1) / 2
+    assert found.figures["auc"] == pytest.approx(u / (n_p * (~cases[known]).sum()))
+
+
+@pytest.mark.parametrize("method", ["classifier", "cluster"])
+def test_participants_without_images_are_missing(inputs, recipe, method):
+    found = evaluate(recipe(method), inputs)
+    everyone = inputs.participants["eid"].to_numpy(str)
+    np.testing.assert_array_equal(found.eids, everyone)
+    without = np.setdiff1d(np.arange(len(everyone)), inputs.seen)
+    assert len(without) > 0
+    assert np.isnan(found.values[without]).all()
+    assert np.isfinite(found.values[inputs.seen]).all()
+    assert found.figures["n"] == len(inputs.seen)
+    if method == "classifier":
+        assert (found.folds[without] == -1).all()
+        assert set(found.folds[inputs.seen]) == set(range(10))
+    else:
+        assert found.folds is None
+        assert "log10p" not in found.figures, "a circular test"
+
+
+def test_the_code_as_a_baseline(inputs, scan):
+    code = scan["code"].iat[0]
+    spec = CodeSpec(
+        name="code", population="everyone", trait=code,
+        cohort=inputs.keys["cohort"], phenome=inputs.keys["phenome"],
+    )  # fmt: skip
+    found = evaluate(spec, inputs)
+    assert found.kind == "binary"
+    np.testing.assert_array_equal(found.values, inputs.phenome.cases(code))
+    assert found.figures == {
+        "n": len(inputs.participants),
+        "n_cases": int(inputs.phenome.cases(code).sum()),
+    }
+
+
+def column_spec(inputs, column):
+    return ColumnSpec(
+        name="column",
+        population="everyone",
+        cohort=inputs.keys["cohort"],
+        column=column,
+    )
+
+
+def test_a_column_as_a_baseline(inputs):
+    found = evaluate(column_spec(inputs, "bmi"), inputs)
+    assert found.kind == "quantitative"
+    np.testing.assert_array_equal(found.values, inputs.participants["bmi"])
+    assert found.figures == {"n": int(inputs.participants["bmi"].notna().sum())}
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("volume", "no column 'volume'"),
+        ("eid", "no column 'eid'"),
+        ("centre", "'centre' is a category"),
+    ],
+)
+def test_columns_that_are_no_quantity(inputs, column, said):
+    with pytest.raises(InputError, match=said) as caught:
+        evaluate(column_spec(inputs, column), inputs)
+    assert caught.value.hint
+
+
+# ---- adjustment ------------------------------------------------------------------
+def test_without_pc_1_nothing_is_left_along_it(inputs, recipe):
+    rest = adjusted_vectors(recipe(remove_pcs=(1,)), inputs)
+    size = np.abs(inputs.vectors - inputs.vectors.mean(axis=0)).max()
+    assert np.abs(rest @ inputs.pc_components[0]).max() < 1e-5 * size
+    kept = rest @ inputs.pc_components[1]
+    before = (inputs.vectors - inputs.vectors.mean(axis=0)) @ inputs.pc_components[1]
+    np.testing.assert_allclose(kept, before, atol=1e-4 * size)
+    plain = evaluate(recipe(), inputs)
+    assert not np.allclose(
+        evaluate(recipe(remove_pcs=(1,)), inputs).values[inputs.seen],
+        plain.values[inputs.seen],
+    )
+
+
+def test_regressed_out_covariates_are_uncorrelated_with_every_axis(inputs, recipe):
+    names = ("age_years", "sex")
+    rest = adjusted_vectors(recipe(remove_covariates=names), inputs)
+    people = inputs.participants.iloc[inputs.seen]
+    age = people["age_years"].fillna(people["age_years"].mean()).to_numpy(float)
+    male = (people["sex"] == "M").to_numpy(float)
+    for factor in (age, male):
+        assert np.abs((factor - factor.mean()) @ rest).max() < 1e-6 * len(rest)
+
+
+def test_nothing_removed_gives_the_vectors_themselves(inputs, recipe):
+    assert adjusted_vectors(recipe(), inputs) is inputs.vectors
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"remove_pcs": (10_000,)}, "PC 10000 was asked for; the atlas holds"),
+        ({"remove_pcs": (1, 1)}, "not orthonormal"),
+        ({"remove_covariates": ("height",)}, r"no column \['height'\]"),
+        ({"remove_covariates": ("eid",)}, "'eid' has .* levels"),
+        ({"trait": "Q999"}, "Nobody in this study has the code 'Q999'"),
+    ],
+)
+def test_recipes_the_study_cannot_serve(inputs, recipe, changes, said):
+    with pytest.raises(InputError, match=said) as caught:
+        evaluate(recipe(**changes), inputs)
+    assert caught.value.hint
+
+
+def test_a_cluster_that_does_not_exist(inputs, recipe):
+    with pytest.raises(InputError, match="There is no cluster 999"):
+        evaluate(recipe("cluster", cluster=999), inputs)
+
+
+def test_a_clustering_that_is_not_the_atlas_s(inputs, recipe):
+    other = inputs.clustering.model_copy(update={"resolution": 7.0})
+    with pytest.raises(MissingArtifactError, match="is not that of its atlas"):
+        evaluate(recipe("cluster", clustering=other), inputs)
+
+
+# ---- few labels ------------------------------------------------------------------
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_a_share_of_the_labels_is_used(inputs, recipe, share):
+    spec = recipe(labels=Labels(share=share, seed=3), folds=2)
+    found = evaluate(spec, inputs)
+    n_cases = found.figures["n_cases"]
+    assert found.figures["n_labelled"] == int(share * n_cases + 0.5) < n_cases
+    whole = evaluate(recipe(folds=2), inputs)
+    assert whole.figures["n_labelled"] == n_cases
+    assert not np.allclose(found.values[inputs.seen], whole.values[inputs.seen])
+    again = evaluate(spec, inputs)
+    np.testing.assert_array_equal(found.values, again.values)
+
+
+def test_the_control_of_a_few_shot_score_takes_other_members(inputs, recipe):
+    cases = inputs.phenome.cases(recipe().trait)[inputs.seen]
+    cluster = int(np.bincount(inputs.clusters[cases]).argmax())
+    spec = recipe("cluster", cluster=cluster, labels=Labels(share=0.9, seed=1))
+    found, control = evaluate(spec, inputs), control_score(spec, inputs)
+    assert found.figures["n_members"] >= 2
+    assert control.shape == found.values.shape
+    assert np.isnan(control).sum() == np.isnan(found.values).sum()
+    assert not np.allclose(control[inputs.seen], found.values[inputs.seen])
+    turned = control_score(spec.model_copy(update={"sign": -1}), inputs)
+    np.testing.assert_array_equal(turned, -control)
+
+
+def test_a_control_without_an_atlas(study, recipe):
+    bare = read_inputs(study, Store(study.store_path))
+    with pytest.raises(MissingArtifactError, match="no embedding to adjust"):
+        control_score(recipe("cluster"), bare)
+
+
+# ---- keys ------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", ["cohort", "phenome", "embedding", "atlas"])
+def test_a_recipe_of_another_artifact_is_refused(inputs, recipe, kind):
+    spec = recipe("cluster", **{kind: "f" * 16})
+    with pytest.raises(MissingArtifactError, match=f"from another {kind} .ffff") as got:
+        evaluate(spec, inputs)
+    assert "design the phenotype again" in got.value.hint
+
+
+def test_a_recipe_of_another_population_is_refused(inputs, recipe):
+    with pytest.raises(MissingArtifactError, match="for the population 'women'") as got:
+        evaluate(recipe(population="women"), inputs)
+    assert "set `population` in study.toml" in got.value.hint
+
+
+def test_an_image_recipe_needs_its_embedding(study, recipe):
+    bare = read_inputs(study, Store(study.store_path))
+    with pytest.raises(MissingArtifactError, match=r"from another embedding .*None"):
+        evaluate(recipe(), bare)
+
+
+# ---- recipes as text -------------------------------------------------------------
+def test_recipes_survive_json(inputs, recipe):
+    for spec in (
+        recipe(remove_pcs=(1, 2), labels=Labels(share=0.5)),
+        recipe("cluster", sign=-1),
+        column_spec(inputs, "bmi"),
+    ):
+        assert SPEC.validate_json(SPEC.dump_json(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "1st"}, {"name": "a b"}, {"sign": 0}, {"folds": 11},
+        {"labels": {"share": 0}}, {"remove_pcs": (0,)}, {"surprise": 1},
+    ],
+)  # fmt: skip
+def test_recipes_that_make_no_sense_are_refused(recipe, changes):
+    with pytest.raises(ValidationError):
+        recipe(**changes)
+
+
+# ---- order of the input ----------------------------------------------------------
+def test_the_order_of_the_participants_table_changes_no_value(
+    done_study, copy_of, inputs, recipe
+):
+    from precompute.ingest import ingest_cohort, ingest_phenome
+
+    folder = copy_of(done_study)
+    study = load_study(folder)
+    table = folder / study.participants.table
+    head, *rows = table.read_text().splitlines()
+    order = np.random.default_rng(5).permutation(len(rows))
+    table.write_text("\n".join([head, *(rows[i] for i in order)]) + "\n")
+    store = Store(study.store_path)
+    ingest_cohort(study, store.at("cohort"))
+    ingest_phenome(study, read_cohort(store), store.at("phenome"))
+    shuffled = read_inputs_past_sizes(study, store)
+    pd.testing.assert_frame_equal(shuffled.participants, inputs.participants)
+    for spec in (recipe(remove_covariates=("sex",)), recipe("cluster")):
+        np.testing.assert_array_equal(
+            evaluate(spec, shuffled).values, evaluate(spec, inputs).values
+        )
+
+
+def read_inputs_past_sizes(study, store):
+    """Inputs although two artifacts were written over in place."""
+    from dataclasses import replace
+
+    at = store.open
+    try:
+        store.open = store.folder
+        found = read_inputs(study, store, organ="liver", encoder="mae")
+        return replace(found, phenome=read_phenome(store))
+    finally:
+        store.open = at
