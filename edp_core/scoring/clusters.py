@@ -270,8 +270,7 @@ def cluster_score(
     count = int(member.sum())
     if count < 2:
         raise InputError(
-            f"the cluster-guided score needs at least 2 cases in the cluster, here "
-            f"{'is 1' if count else 'are none'}",
+            "too few cases in the cluster for a cluster-guided score",
             "choose a larger cluster, or keep a larger share of the labels",
         )
     if centred:

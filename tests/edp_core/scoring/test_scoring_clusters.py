@@ -177,9 +177,9 @@ def test_score_of_a_vector_without_direction_is_missing():
 
 def test_score_refuses():
     z = np.ones((4, 2))
-    with pytest.raises(InputError, match="at least 2 cases in the cluster, here is 1"):
+    with pytest.raises(InputError, match="too few cases"):
         cluster_score(z, np.arange(4) == 1)
-    with pytest.raises(InputError, match="here are none"):
+    with pytest.raises(InputError, match="too few cases"):
         cluster_score(z, np.zeros(4, bool))
     with pytest.raises(InputError, match="do not meet"):
         cluster_score(z, np.ones(3, bool))

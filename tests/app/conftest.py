@@ -1,0 +1,35 @@
+"""A screen of the app, opened on a study without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENS = ("overview", "diseases", "clusters", "phenotype", "export")
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Open a screen: ``screen("diseases", study, code="K760")``."""
+
+    def show(name: str, study: Path, **query: str | list[str]) -> AppTest:
+        monkeypatch.setenv("EDP_STUDY", str(study))
+        at = AppTest.from_file(str(ROOT / "app/main.py"), default_timeout=60)
+        for key, value in query.items():
+            at.query_params[key] = value
+        at.switch_page(f"../pages/{name}.py").run()
+        assert not at.exception, at.exception
+        return at
+
+    return show
+
+
+@pytest.fixture
+def own_study(copy_of: Callable[[Path], Path], done_study: Path) -> Path:
+    """A copy of the finished study, with a basket of its own."""
+    return copy_of(done_study)

@@ -1,0 +1,98 @@
+"""What a screen sends to the browser, gathered to the last string and table."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from google.protobuf.message import Message
+from streamlit.testing.v1 import AppTest
+
+COUNT = re.compile(r"^(n|n_.*|count|cases|controls|participants)$")
+"""Names of columns that count people."""
+STATED = re.compile(r"\bN\s*=\s*([\d,]+)")
+"""A count in a text."""
+
+
+@dataclass
+class Seen:
+    """Texts, tables and chart specifications of a screen."""
+
+    texts: list[str] = field(default_factory=list)
+    frames: list[pd.DataFrame] = field(default_factory=list)
+    charts: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def everything(self) -> str:
+        """All of it as one text."""
+        tables = [frame.to_csv() for frame in self.frames]
+        return "\n".join([*self.texts, *tables])
+
+
+def crawl(at: AppTest) -> Seen:
+    """Read every message of a screen: a new kind of element is not overlooked."""
+    seen = Seen()
+    for element in at:
+        proto = getattr(element, "proto", None)
+        if isinstance(proto, Message):
+            _walk(proto, seen)
+    for key, values in at.query_params.items():
+        seen.texts += [key, *(values if isinstance(values, list) else [values])]
+    return seen
+
+
+def _walk(message: Message, seen: Seen) -> None:
+    for descriptor, value in message.ListFields():
+        for item in _items(value):
+            if isinstance(item, Message):
+                _walk(item, seen)
+            elif isinstance(item, bytes):
+                seen.frames.append(pa.ipc.open_stream(io.BytesIO(item)).read_pandas())
+            elif isinstance(item, str):
+                seen.texts.append(item)
+                if descriptor.name == "spec":
+                    seen.charts.append(json.loads(item))
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, str | bytes | bool | int | float | Message):
+        return [value]
+    if hasattr(value, "items"):
+        return [part for pair in value.items() for part in pair]
+    return list(value)
+
+
+def counts(seen: Seen) -> Iterator[tuple[str, float]]:
+    """Every number that says how many people, with where it stands."""
+    for frame in seen.frames:
+        for name in frame.columns:
+            if COUNT.match(str(name)):
+                column = pd.to_numeric(frame[name], errors="coerce").dropna()
+                yield from ((str(name), float(value)) for value in column)
+    for text in seen.texts:
+        for number in STATED.findall(text):
+            yield text, float(number.replace(",", ""))
+
+
+def small(found: Iterator[tuple[str, float]], threshold: int = 5) -> list[str]:
+    """Where a count from 1 to one below the threshold is shown."""
+    return [where for where, count in found if 1 <= count < threshold]
+
+
+def table_with(seen: Seen, *columns: str) -> pd.DataFrame:
+    """The last table that has these columns."""
+    held = [f for f in seen.frames if set(columns) <= set(f.columns)]
+    assert held, f"no table with {columns}"
+    return held[-1]
+
+
+def numeric(frame: pd.DataFrame, column: str) -> np.ndarray:
+    """A column as floats, NaN where hidden."""
+    return pd.to_numeric(frame[column], errors="coerce").to_numpy(float)

@@ -1,0 +1,198 @@
+"""Charts are valid Vega-Lite, name their axes, and hold only what was disclosed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import vl_convert
+
+from app import charts
+
+
+def scan() -> pd.DataFrame:
+    """A disclosed scan: one code was not tested."""
+    return pd.DataFrame(
+        {
+            "code": ["I10", "K760", "K746", "E119"],
+            "name": ["a", "b", "c", "d"],
+            "chapter": ["IX x", "XI " + "y" * 90, "XI " + "y" * 90, "IV z"],
+            "n_cases": pd.array([27, 120, 8, pd.NA], dtype="Int64"),
+            "n_controls": pd.array([82, 480, 592, pd.NA], dtype="Int64"),
+            "auc": [0.55, 0.94, np.nan, np.nan],
+            "auc_low": [0.4, 0.9, np.nan, np.nan],
+            "auc_high": [0.7, 0.97, np.nan, np.nan],
+            "log10p": [0.2, 40.0, np.nan, np.nan],
+            "baseline_auc": [0.5, 0.6, np.nan, np.nan],
+            "increment": [0.05, 0.34, np.nan, np.nan],
+            "reason": ["", "", "fewer than 20 cases", ""],
+        }
+    )
+
+
+def enrichment() -> pd.DataFrame:
+    """A disclosed table of one cluster: two cells are hidden."""
+    return pd.DataFrame(
+        {
+            "cluster": 0,
+            "code": ["I10", "K760", "K746", "E119"],
+            "name": ["a", "b", "c", "d"],
+            "n_cluster": 100,
+            "n_cases": [27, 120, 8, 9],
+            "n_both": pd.array([7, 60, pd.NA, pd.NA], dtype="Int64"),
+            "share_of_cluster": [0.07, 0.6, np.nan, np.nan],
+            "share_of_cases": [0.26, 0.5, np.nan, np.nan],
+            "odds_ratio": [0.8, 12.0, np.nan, np.nan],
+            "log10p": [0.1, 20.0, np.nan, np.nan],
+        }
+    )
+
+
+def points(n: int = 50) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    xy = rng.normal(size=(n, 2))
+    names = rng.choice(["0", "1"], n)
+    return pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": names})
+
+
+def bar_table(*groups: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "left": [0.0, 1.0] * len(groups),
+            "right": [1.0, 2.0] * len(groups),
+            "count": [5, 9] * len(groups),
+            "density": [0.4, 0.6] * len(groups),
+            "group": np.repeat(groups, 2),
+        }
+    )
+
+
+def correlations() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "column": ["age", "sex"],
+            "r": [0.2, np.nan],
+            "low": [0.1, np.nan],
+            "high": [0.3, np.nan],
+            "n": pd.array([600, pd.NA], dtype="Int64"),
+        }
+    )
+
+
+LOSS = pd.DataFrame({"epoch": [1, 2], "loss": [0.9, 0.5]})
+RATES = np.array([0, 0.3, 1.0])
+ALL: dict[str, Any] = {
+    "auc": lambda: charts.auc_plot(scan(), "K760"),
+    "auc, nothing chosen": lambda: charts.auc_plot(scan(), None),
+    "auc, nothing tested": lambda: charts.auc_plot(scan().iloc[2:], "K746"),
+    "percentage": lambda: charts.percentage_plot(
+        enrichment(), "I10", share="share_of_cluster"
+    ),
+    "percentage of cases": lambda: charts.percentage_plot(
+        enrichment(), None, share="share_of_cases"
+    ),
+    "percentage, all hidden": lambda: charts.percentage_plot(
+        enrichment().iloc[2:], "K746", share="share_of_cluster"
+    ),
+    "umap": lambda: charts.scatter(points(), colour="cluster", domain=["0", "1"]),
+    "umap of a code": lambda: charts.scatter(
+        points().rename(columns={"cluster": "status"}),
+        colour="status",
+        domain=["control", "case"],
+    ),
+    "one group": lambda: charts.bars(bar_table("all"), x_title="Score"),
+    "two groups": lambda: charts.bars(bar_table("a", "b"), x_title="Score"),
+    "no bars": lambda: charts.bars(bar_table("a").iloc[:0], x_title="Score"),
+    "roc": lambda: charts.roc_plot(RATES, RATES**0.5),
+    "intervals": lambda: charts.intervals(correlations()),
+    "loss": lambda: charts.loss_plot(LOSS),
+}
+
+
+def encodings(node: Any) -> list[dict[str, Any]]:
+    """Every encoding of a specification."""
+    if isinstance(node, list):
+        return [found for item in node for found in encodings(item)]
+    if not isinstance(node, dict):
+        return []
+    here = [node["encoding"]] if "encoding" in node else []
+    return here + [e for value in node.values() for e in encodings(value)]
+
+
+def rows_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every row of data a specification carries."""
+    return [row for rows in spec.get("datasets", {}).values() for row in rows]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_it_is_vega_lite_that_draws(name):
+    text = ALL[name]().to_json()  # altair validates against the schema
+    spec = json.loads(text)
+    assert "vega-lite" in spec["$schema"]
+    assert "NaN" not in text
+    svg = vl_convert.vegalite_to_svg(text)
+    assert svg.startswith("<svg")
+    assert "NaN" not in svg
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_axis_of_numbers_has_a_title(name):
+    spec = ALL[name]().to_dict()
+    titled = {axis: False for axis in ("x", "y")}
+    for encoding in encodings(spec):
+        for axis in titled:
+            channel = encoding.get(axis, {})
+            titled[axis] |= bool(channel.get("title")) or (
+                channel.get("type") == "nominal"
+            )
+    assert all(titled.values()), titled
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_column_of_ids_is_sent(name):
+    for row in rows_of(ALL[name]().to_dict()):
+        assert not {"eid", "iid", "fid", "participant", "index"} & {
+            key.lower() for key in row
+        }
+
+
+def test_hidden_rows_are_not_sent():
+    rows = rows_of(charts.auc_plot(scan(), "K746").to_dict())
+    assert {row["code"] for row in rows if "code" in row} == {"I10", "K760"}
+    for share in ("share_of_cluster", "share_of_cases"):
+        plot = charts.percentage_plot(enrichment(), "K746", share=share)
+        rows = rows_of(plot.to_dict())
+        assert {row["code"] for row in rows if "code" in row} == {"I10", "K760"}
+
+
+def test_points_can_be_picked_by_code():
+    for plot in (ALL["auc"](), ALL["percentage"]()):
+        spec = plot.to_dict()
+        picks = [p for p in spec["params"] if p.get("name") == "pick"]
+        assert len(picks) == 1
+        assert picks[0]["select"]["fields"] == ["code"]
+
+
+def test_the_line_of_the_auc_plot_is_bonferroni_over_the_codes_tested():
+    rows = rows_of(ALL["auc"]().to_dict())
+    lines = [row["at"] for row in rows if "at" in row]
+    assert min(abs(np.array(lines) + np.log10(0.05 / 2))) < 1e-9
+
+
+def test_percentages_are_percent_and_depletion_is_told_from_enrichment():
+    rows = rows_of(ALL["percentage"]().to_dict())
+    found = {row["code"]: row for row in rows if "code" in row}
+    assert found["K760"]["percentage"] == pytest.approx(60)
+    assert found["K760"]["direction"] == "enriched"
+    assert found["I10"]["direction"] == "depleted"
+
+
+def test_a_thousand_and_one_clusters_have_colours():
+    names = [str(i) for i in range(40)]
+    table = points(40).assign(cluster=names)
+    spec = charts.scatter(table, colour="cluster", domain=names).to_dict()
+    scale = spec["encoding"]["color"]["scale"]
+    assert len(scale["range"]) == len(scale["domain"]) == 40

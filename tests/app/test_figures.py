@@ -1,0 +1,155 @@
+"""Tables behind the figures: what they hold is right, and tells no small count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+
+from app import data, figures, recipes
+from app.state import Choice
+
+CHOICE = Choice("liver", "mae", "K760", 0)
+
+
+@pytest.fixture(autouse=True)
+def opened(monkeypatch, done_study):
+    """The finished study, as the app opens it."""
+    monkeypatch.setenv(data.STUDY_VARIABLE, str(done_study))
+    return done_study
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+def test_every_bar_counts_enough_people(rng):
+    table = figures.histogram({"a": rng.normal(size=70), "b": rng.normal(2, 1, 13)})
+    assert table["count"].min() >= 5
+    sums = table.groupby("group")["count"].sum()
+    assert sums.to_dict() == {"a": 70, "b": 13}
+
+
+def test_bars_of_a_group_have_the_area_one(rng):
+    table = figures.histogram({"a": rng.normal(size=400), "b": rng.normal(size=30)})
+    area = (table["density"] * (table["right"] - table["left"])).groupby(table["group"])
+    assert area.sum().to_numpy() == pytest.approx(1)
+
+
+def test_a_group_too_small_has_no_bars(rng):
+    table = figures.histogram({"a": rng.normal(size=90), "b": rng.normal(size=4)})
+    assert set(table["group"]) == {"a"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.full(30, np.nan), np.full(30, 2.5), np.array([])],
+    ids=["all missing", "all the same", "none"],
+)
+def test_values_that_make_no_histogram_make_no_error(values):
+    table = figures.histogram({"a": values})
+    assert list(table.columns) == ["left", "right", "count", "density", "group"]
+
+
+def test_one_far_value_does_not_squeeze_the_bars(rng):
+    values = np.append(rng.normal(size=5000), 1e6)
+    table = figures.histogram({"a": values})
+    assert table["right"].max() < 10
+    assert table["count"].sum() == 5001
+
+
+def test_separation_is_of_the_people_with_a_score():
+    score = data.phenotype(recipes.classifier(CHOICE, "I10"))
+    cases = data.inputs("liver", "mae").phenome.cases("I10")
+    bars, (fpr, tpr) = figures.separation(score, cases)
+    known = np.isfinite(score.values)
+    drawn = bars.groupby("group")["count"].sum()
+    assert sorted(drawn) == sorted([(known & cases).sum(), (known & ~cases).sum()])
+    assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
+    assert (np.diff(fpr) >= 0).all()
+    assert (np.diff(tpr) >= 0).all()
+    # each step holds five cases and five controls or more
+    assert np.diff(tpr).min() * (known & cases).sum() > 4.99
+    assert np.diff(fpr).min() * (known & ~cases).sum() > 4.99
+
+
+def test_points_are_those_of_the_umap_in_another_order():
+    table, column, domain = figures.points(CHOICE, "cluster")
+    umap = np.asarray(data.atlas_array("liver", "mae", "umap"), float)
+    labels = data.atlas_array("liver", "mae", "clusters")
+    assert list(table.columns) == ["x", "y", "cluster"]
+    assert column == "cluster"
+    assert set(table["cluster"]) <= set(domain)
+    xy = table[["x", "y"]].to_numpy(float)
+    assert not np.allclose(xy, umap)
+    whose = {tuple(at): label for at, label in zip(umap, labels, strict=True)}
+    for at, label in zip(xy, table["cluster"], strict=True):
+        assert whose[tuple(at)] == int(label)
+
+
+def test_the_order_of_the_points_cannot_be_undone(monkeypatch):
+    st.session_state.pop("_order", None)
+    first = figures.points(CHOICE, "cluster")[0]
+    again = figures.points(CHOICE, "cluster")[0]
+    pd.testing.assert_frame_equal(first, again)  # a rerun sends nothing anew
+    st.session_state.pop("_order")  # another session
+    other = figures.points(CHOICE, "cluster")[0]
+    assert not first["x"].equals(other["x"])
+    assert sorted(first["x"]) == sorted(other["x"])
+
+
+def test_cases_of_small_cells_are_drawn_as_controls():
+    code = data.scan("liver", "mae")["code"].iloc[0]
+    choice = Choice("liver", "mae", code, 0)
+    table, column, domain = figures.points(choice, "code")
+    assert (column, domain) == ("status", ["control", "case"])
+    umap = np.asarray(data.atlas_array("liver", "mae", "umap"), float)
+    labels = data.atlas_array("liver", "mae", "clusters")
+    where = {tuple(at): label for at, label in zip(umap, labels, strict=True)}
+    drawn = table[table["status"] == "case"][["x", "y"]].to_numpy(float)
+    clusters = [where[tuple(at)] for at in drawn]
+    per_cluster = np.bincount(clusters, minlength=labels.max() + 1)
+    assert not ((per_cluster >= 1) & (per_cluster < 5)).any()
+
+
+def test_the_size_of_a_cluster():
+    labels = data.atlas_array("liver", "mae", "clusters")
+    for number in range(labels.max() + 1):
+        shown = figures.cluster_size(Choice("liver", "mae", None, number))
+        assert shown in (int((labels == number).sum()), "hidden")
+
+
+def test_factors_begin_with_the_unadjusted_score():
+    plain = data.phenotype(recipes.classifier(CHOICE, "I10"))
+    adjusted = data.phenotype(recipes.classifier(CHOICE, "I10", remove_pcs=(1,)))
+    table = figures.factors(adjusted, unadjusted=plain)
+    known = np.isfinite(plain.values)
+    r = np.corrcoef(plain.values[known], adjusted.values[known])[0, 1]
+    assert table["r"].iloc[0] == pytest.approx(r)
+    assert ((table["low"] <= table["r"]) & (table["r"] <= table["high"])).all()
+    assert len(figures.factors(plain, unadjusted=None)) == len(table) - 1
+
+
+def test_a_small_rest_of_a_factor_is_hidden(monkeypatch):
+    score = data.phenotype(recipes.column("bmi"))
+    inputs = data.inputs()
+    people = inputs.participants.copy()
+    known = np.flatnonzero(np.isfinite(score.values) & people["age_years"].notna())
+    people.loc[known[:3], "age_years"] = np.nan  # three people without an age
+
+    class Fewer:
+        participants = people
+
+    monkeypatch.setattr(data, "inputs", lambda *_: Fewer)
+    table = figures.factors(score, unadjusted=None)
+    age = table[table["column"].str.lower().str.startswith("age")].iloc[0]
+    assert pd.isna(age["n"])
+
+
+def test_the_flow_of_participants_writes_small_counts_as_such():
+    table = figures.flow({"with usable images": 598, "no image": 9, "blank": 2})
+    shown = dict(zip(table["participants"], table["count"], strict=True))
+    assert shown["with usable images"] == "598"
+    assert not {"2", "11"} & set(shown.values())

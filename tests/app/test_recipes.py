@@ -1,0 +1,74 @@
+"""Recipes made of the choice name the very artifacts and settings of the study."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import data, recipes
+from app.state import Choice
+from edp_core.errors import MissingArtifactError
+from edp_core.phenotype import SPEC
+from edp_core.recipe import Labels
+
+CHOICE = Choice("liver", "mae", "I10", 1)
+
+
+@pytest.fixture
+def store(monkeypatch, done_study):
+    """The finished study's store, as the app opens it."""
+    monkeypatch.setenv(data.STUDY_VARIABLE, str(done_study))
+    return data.store()
+
+
+def test_a_classifier_holds_the_studys_settings_and_keys(store):
+    spec = recipes.classifier(
+        CHOICE,
+        "I10",
+        name="x",
+        labels=Labels(share=0.5, seed=7),
+        remove_pcs=(2,),
+        remove_covariates=("bmi",),
+    )
+    analysis = data.study().analysis
+    assert (spec.folds, spec.fold_seed) == (analysis.folds, analysis.seed)
+    assert spec.shrinkage == analysis.shrinkage
+    assert spec.cohort == store.ref("cohort")
+    assert spec.phenome == store.ref("phenome")
+    assert spec.embedding == store.ref("embedding/liver/mae")
+    assert (spec.trait, spec.remove_pcs, spec.labels.seed) == ("I10", (2,), 7)
+    assert SPEC.validate_json(SPEC.dump_json(spec)) == spec
+
+
+def test_a_cluster_names_its_atlas(store):
+    spec = recipes.cluster(CHOICE, "I10")
+    assert spec.atlas == store.ref("atlas/liver/mae")
+    assert spec.cluster == 1
+    assert spec.labels == Labels()
+
+
+@pytest.mark.parametrize("name", ["classifier", "cluster", "code", "column"])
+def test_every_recipe_gives_one_number_for_each_participant(store, name):
+    spec = {
+        "classifier": lambda: recipes.classifier(CHOICE, "I10"),
+        "cluster": lambda: recipes.cluster(CHOICE, "I10"),
+        "code": lambda: recipes.code_itself("I10"),
+        "column": lambda: recipes.column("bmi"),
+    }[name]()
+    assert spec.method == name
+    found = data.phenotype(spec)
+    assert found.spec == spec
+    assert len(found.values) == len(data.inputs().participants)
+
+
+def test_the_name_is_no_part_of_what_is_remembered(store):
+    one = data.phenotype(recipes.classifier(CHOICE, "I10", name="one"))
+    two = data.phenotype(recipes.classifier(CHOICE, "I10", name="two"))
+    assert one.values is two.values
+    assert (one.spec.name, two.spec.name) == ("one", "two")
+
+
+def test_before_the_steps_there_is_no_recipe(monkeypatch, raw_study):
+    monkeypatch.setenv(data.STUDY_VARIABLE, str(raw_study))
+    with pytest.raises(MissingArtifactError) as caught:
+        recipes.classifier(CHOICE, "I10")
+    assert str(raw_study) in caught.value.hint

@@ -1,0 +1,417 @@
+"""Every screen in its full, empty and broken states: never a traceback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import streamlit as st
+from crawl import crawl, table_with
+from streamlit.testing.v1 import AppTest
+
+SCREENS = ("overview", "diseases", "clusters", "phenotype", "export")
+PAIR = "liver/mae"
+
+
+def told(at: AppTest) -> str:
+    """All text of a screen."""
+    return "\n".join(crawl(at).texts)
+
+
+def broke(at: AppTest) -> bool:
+    """Whether the studio owned up to a bug of its own."""
+    bugs = [error for error in at.error if "bug" in error.icon]
+    return bool(at.exception or bugs)
+
+
+def choice(at: AppTest) -> tuple[str | None, str | None]:
+    """Code and cluster of the select boxes."""
+    return at.selectbox(key="code_box").value, at.selectbox(key="cluster").value
+
+
+def edit(study: Path, old: str, new: str) -> None:
+    """Change study.toml."""
+    file = study / "study.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+# ---- full ------------------------------------------------------------------------
+def test_overview_says_what_the_study_holds(screen, done_study):
+    at = screen("overview", done_study)
+    assert not broke(at)
+    assert not at.warning
+    flow = table_with(crawl(at), "participants", "count")
+    assert flow["participants"].iloc[0] == "with usable images"
+    assert int(flow["count"].iloc[0]) == int(at.metric[0].value)
+    notes = table_with(crawl(at), "what", "count")
+    assert len(notes) > 0
+    assert all(m.value != "—" for m in at.metric)
+    assert len(at.get("vega_lite_chart")) == 1  # training loss
+    assert len(at.get("imgs")) + len(at.get("image")) == 1
+
+
+def test_overview_shows_images_only_where_the_study_allows_it(screen, own_study):
+    edit(own_study, "images = true", "images = false")
+    at = screen("overview", own_study)
+    assert not at.get("imgs")
+    assert not at.get("image")
+
+
+def test_diseases_shows_the_chosen_code(screen, done_study):
+    at = screen("diseases", done_study, code="I10")
+    assert not broke(at)
+    assert choice(at)[0] == "I10"
+    assert len(at.get("vega_lite_chart")) == 3  # AUC–pval, histogram, ROC
+    row = at.dataframe[0].value.set_index("code").loc["I10"]
+    figures = {metric.value for metric in at.metric}
+    counted = {str(row["n_cases"]), str(row["n_controls"])}
+    assert counted | {f"{row['auc']:.3f}", f"{row['baseline_auc']:.3f}"} <= figures
+
+
+def test_the_select_box_lists_code_and_name(screen, done_study):
+    at = screen("diseases", done_study)
+    options = at.selectbox(key="code_box").options
+    assert "I10 Essential (primary) hypertension" in options
+    assert len(options) == len(at.dataframe[0].value)
+
+
+def test_a_code_too_rare_to_be_tested_says_so(screen, done_study):
+    at = screen("diseases", done_study)
+    scan = at.dataframe[0].value
+    rare = scan.loc[scan["reason"] != "", "code"].iloc[0]
+    at = screen("diseases", done_study, code=rare)
+    assert not broke(at)
+    assert at.info
+    assert len(at.get("vega_lite_chart")) == 1  # the others would be of no model
+
+
+def test_choosing_in_the_select_box_changes_the_link(screen, done_study):
+    at = screen("diseases", done_study)
+    at.selectbox(key="code_box").set_value("I10").run()
+    assert choice(at)[0] == "I10"
+    assert at.session_state["code"] == "I10"  # what the URL is bound to
+    at.switch_page("../pages/clusters.py").run()
+    assert choice(at)[0] == "I10"
+
+
+def test_clusters_colours_by_cluster_and_by_code(screen, done_study):
+    at = screen("clusters", done_study)
+    assert not broke(at)
+    assert len(at.get("vega_lite_chart")) == 2
+    umap = crawl(at).charts[0]
+    assert umap["encoding"]["color"]["field"] == "cluster"
+    at = screen("clusters", done_study, colour="code")
+    umap = crawl(at).charts[0]
+    assert umap["encoding"]["color"]["scale"]["domain"] == ["control", "case"]
+
+
+def test_clusters_follows_the_chosen_cluster(screen, done_study):
+    tables = []
+    for cluster in ("0", "1"):
+        at = screen("clusters", done_study, cluster=cluster)
+        assert choice(at)[1] == cluster
+        tables.append(at.dataframe[0].value)
+    assert not tables[0].equals(tables[1])
+    assert tables[0]["n_cluster"].iloc[0] >= tables[1]["n_cluster"].iloc[0]
+
+
+def test_the_percentage_can_be_of_the_cluster_or_of_the_cases(screen, done_study):
+    at = screen("clusters", done_study)
+    titles = set()
+    for option in at.button_group(key="share_of").options:
+        at.button_group(key="share_of").set_value(option).run()
+        titles.add(json.dumps(crawl(at).charts[1]["layer"][1]["encoding"]["x"]))
+    assert len(titles) == 2
+
+
+def words(factors: pd.DataFrame) -> pd.DataFrame:
+    """The table of factors by the first word of each: age, sex, bmi, unadjusted."""
+    first = factors["column"].str.lower().str.extract(r"([a-z]+)")[0]
+    return factors.set_index(first)
+
+
+@pytest.mark.parametrize("name", ["Classifier", "Cluster", "Code", "Column"])
+def test_phenotype_of_every_method(screen, done_study, name):
+    at = screen("phenotype", done_study, code="I10", method=name)
+    assert not broke(at)
+    assert not at.error
+    assert at.metric[0].label == "N"
+    seen = crawl(at)
+    factors = table_with(seen, "column", "r", "low", "high", "n")
+    assert {"age", "sex", "bmi"} <= set(words(factors).index)
+    assert len(seen.charts) == (1 if name == "Code" else 2)
+    assert at.text_input[0].key.startswith("name-")
+
+
+def test_adjusting_compares_with_the_unadjusted_score(screen, done_study):
+    at = screen("phenotype", done_study, code="I10")
+    plain = words(table_with(crawl(at), "column", "r"))
+    assert "unadjusted" not in plain.index
+    at.multiselect(key="pcs").set_value(["PC1"]).run()
+    at.multiselect(key="covariates").set_value(["age_years"]).run()
+    adjusted = words(table_with(crawl(at), "column", "r"))
+    assert 0 < adjusted.loc["unadjusted", "r"] < 1
+    assert "PC1" in at.text_input[0].value
+    assert "age_years" in at.text_input[0].value
+
+
+def test_few_labels_of_a_cluster_are_held_against_a_control(screen, done_study):
+    query = {"code": "I10", "method": "Cluster", "labels": "50"}
+    at = screen("phenotype", done_study, **query)
+    assert not broke(at)
+    assert not at.error
+    factors = words(table_with(crawl(at), "column", "r"))
+    assert list(factors.index).count("control") == 1
+    assert at.number_input(key="label_seed").value == 0
+
+
+def test_too_few_labels_are_told_not_crashed(screen, done_study):
+    at = screen("phenotype", done_study, labels="1")
+    assert not broke(at)
+    assert at.error
+
+
+def test_the_basket_takes_a_score_and_the_export_shows_it(screen, own_study):
+    at = screen("phenotype", own_study, code="I10")
+    at.text_input[0].set_value("my_score")
+    press(at, "keep").run()
+    assert not at.error
+    press(at, "keep").run()
+    assert at.error, "the same name twice"
+    at.switch_page("../pages/export.py").run()
+    assert not broke(at)
+    assert "my_score" in crawl(at).everything
+    files = table_with(crawl(at), "file", "bytes")
+    assert {"run_regenie.sh", "methods.md", "report.json"} <= set(files["file"])
+    at.button[-1].click().run()
+    assert at.success
+    folder = next((own_study / "exports").iterdir())
+    assert {f.name for f in folder.iterdir() if f.is_file()} <= set(files["file"])
+
+
+def test_a_bad_name_is_refused_with_the_rule(screen, own_study):
+    at = screen("phenotype", own_study)
+    at.text_input[0].set_value("1 bad name; rm -rf /")
+    press(at, "keep").run()
+    assert at.error
+    assert not broke(at)
+
+
+def test_what_is_removed_from_the_basket_can_be_put_back(screen, own_study):
+    at = screen("phenotype", own_study, code="I10")
+    press(at, "keep").run()
+    name = at.text_input[0].value
+    at.switch_page("../pages/export.py").run()
+    box = next(s for s in at.selectbox if s.key is None)
+    box.set_value(name).run()
+    remove = next(b for b in at.button if b.label == "Remove")
+    remove.click().run()
+    assert at.info, "the empty basket says where to go"
+    next(b for b in at.button if name in b.label).click().run()
+    assert name in crawl(at).everything
+
+
+def press(at: AppTest, form: str) -> object:
+    """The submit button of a form."""
+    return next(b for b in at.button if b.form_id == form).click()
+
+
+# ---- empty -----------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def no_diagnoses(done_study, tmp_path_factory):
+    """The finished study as it would be without a diagnoses table."""
+    from precompute.cli import run_study
+
+    study = tmp_path_factory.mktemp("empty") / "study"
+    shutil.copytree(done_study, study)
+    file = study / "study.toml"
+    text = file.read_text()
+    start = text.index("[diagnoses]")
+    file.write_text(text[:start] + text[text.index("[", start + 1) :])
+    run_study(study, quiet=True)
+    return study
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_study_without_diagnoses_opens(screen, no_diagnoses, name):
+    at = screen(name, no_diagnoses)
+    assert not broke(at)
+    assert not at.error
+    assert choice(at)[0] is None
+    assert at.selectbox(key="code_box").disabled
+
+
+def test_without_codes_clusters_are_drawn_and_columns_can_be_kept(screen, no_diagnoses):
+    at = screen("clusters", no_diagnoses)
+    assert len(at.get("vega_lite_chart")) == 1
+    assert at.info
+    at = screen("diseases", no_diagnoses)
+    assert at.info
+    assert not at.get("vega_lite_chart")
+    at = screen("phenotype", no_diagnoses)
+    assert at.selectbox(key="column").options
+    assert at.metric[0].label == "N"
+
+
+def test_a_link_with_a_code_is_harmless_without_codes(screen, no_diagnoses):
+    at = screen("phenotype", no_diagnoses, code="K760", method="Cluster")
+    assert not broke(at)
+    assert choice(at)[0] is None
+
+
+def test_an_empty_basket_says_where_to_go(screen, own_study):
+    at = screen("export", own_study)
+    assert at.info
+    assert not at.get("arrow_data_frame")
+
+
+# ---- missing, stale, damaged -----------------------------------------------------
+COMMAND = "python -m precompute run "
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_before_any_step_the_command_is_shown(screen, raw_study, name):
+    at = screen(name, raw_study)
+    assert not broke(at)
+    assert not at.error
+    if name != "export":  # an empty basket needs nothing
+        assert COMMAND + str(raw_study) in [c.value for c in at.code]
+
+
+@pytest.mark.parametrize("kind", ["scan", "atlas", "enrichment"])
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_slot_that_is_not_computed(screen, own_study, name, kind):
+    refs = own_study / "store/refs.json"
+    held = json.loads(refs.read_text())
+    del held[f"{kind}/{PAIR}"]
+    refs.write_text(json.dumps(held))
+    at = screen(name, own_study)
+    assert not broke(at)
+    if name == "overview":
+        assert COMMAND + str(own_study) in [c.value for c in at.code]
+        assert f"{kind}/{PAIR}" in crawl(at).everything
+
+
+@pytest.mark.parametrize("kind", ["scan", "embedding", "phenome"])
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_damaged_artifact_is_told_with_the_command(screen, own_study, name, kind):
+    st.cache_data.clear()  # as in a server that starts now: nothing remembered
+    st.cache_resource.clear()
+    for file in (own_study / "store" / kind).glob("*/*"):
+        if file.suffix in (".npy", ".parquet"):
+            file.write_bytes(file.read_bytes()[:-7])
+    at = screen(name, own_study)
+    assert not broke(at)
+    needs = {
+        "overview": {"scan", "embedding", "phenome"},
+        "diseases": {"scan", "embedding", "phenome"},
+        "clusters": {"scan", "embedding", "phenome"},
+        "phenotype": {"embedding", "phenome"},
+        "export": set(),
+    }
+    if kind in needs[name]:
+        assert COMMAND + str(own_study) in [c.value for c in at.code]
+        assert "damaged" in crawl(at).everything
+        # the command alone recomputes nothing that is there: the hint says what to do
+        assert "delete" in crawl(at).everything
+
+
+def test_a_refs_file_that_is_no_json_is_told(screen, own_study):
+    (own_study / "store/refs.json").write_text("{")
+    for name in SCREENS:
+        at = screen(name, own_study)
+        assert not broke(at)
+        if name != "export":
+            assert "damaged" in crawl(at).everything
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_no_study_is_told_with_the_way_to_make_one(screen, tmp_path, name):
+    at = screen(name, tmp_path / "nothing")
+    assert not broke(at)
+    assert at.error
+    assert "precompute demo" in told(at)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('name = "Demo', "name = Demo"), ("threshold = 5", "treshold = 5")],
+    ids=["no TOML", "misspelt key"],
+)
+def test_a_study_file_with_a_fault_is_told(screen, own_study, old, new):
+    edit(own_study, old, new)
+    at = screen("overview", own_study)
+    assert not broke(at)
+    assert at.error
+    assert "study.toml" in told(at)
+
+
+def test_a_changed_study_file_is_noticed_while_the_app_runs(screen, own_study):
+    before = screen("diseases", own_study)
+    assert not before.info
+    edit(own_study, "min_cases = 10", "min_cases = 12")
+    at = screen("diseases", own_study)
+    assert not broke(at)
+    assert at.info, "the numbers shown are of the old settings"
+    assert COMMAND + str(own_study) in told(at)
+    at = screen("overview", own_study)
+    assert at.warning
+    assert f"scan/{PAIR}" in crawl(at).everything
+
+
+def test_a_new_artifact_is_shown_at_once(screen, own_study):
+    from precompute.cli import run_study
+
+    before = screen("diseases", own_study).dataframe[0].value
+    edit(own_study, "min_cases = 10", "min_cases = 13")
+    run_study(own_study, quiet=True)
+    after = screen("diseases", own_study)
+    assert not after.info
+    now = after.dataframe[0].value
+    assert (now["reason"] != "").sum() > (before["reason"] != "").sum()
+
+
+def test_a_higher_threshold_hides_more_at_once(screen, own_study):
+    before = screen("diseases", own_study).dataframe[0].value
+    edit(own_study, "threshold = 5", "threshold = 10")
+    after = screen("diseases", own_study).dataframe[0].value
+    assert len(after) < len(before)
+    assert after["n_cases"].min() >= 10
+
+
+# ---- links -----------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["clusters", "phenotype"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"code": "<script>alert(1)</script>"},
+        {"code": "![x](http://example.org/x.png)"},
+        {"code": "K760 Fatty (change of) liver", "cluster": "0"},
+        {"cluster": "999", "code": "I10"},
+        {"cluster": "-1"},
+        {"organ": "brain", "encoder": "../../etc"},
+        {"pcs": ["PC1", "PC2"], "labels": "3", "method": "Cluster"},
+        {"pcs": ["PC99", "PC0"], "covariates": ["eid", "nothing"], "method": "Zzz"},
+        {"labels": "100000", "label_seed": "-5", "column": "eid", "method": "Column"},
+    ],
+    ids=str,
+)
+def test_a_link_that_asks_for_nonsense_is_harmless(screen, done_study, query, name):
+    at = screen(name, done_study, **query)
+    assert not broke(at)
+    texts = [e.value for kind in (at.markdown, at.caption, at.info) for e in kind]
+    assert not any("<script" in t or "example.org" in t for t in texts)
+    code, cluster = choice(at)
+    assert code in {o.split(" ")[0] for o in at.selectbox(key="code_box").options}
+    assert cluster == query.get("cluster", "0") or cluster == "0"
+
+
+def test_a_link_with_an_unknown_code_says_so(screen, done_study):
+    at = screen("diseases", done_study, code="Z999")
+    known = screen("diseases", done_study)
+    assert len(at.sidebar.caption) == len(known.sidebar.caption) + 1
