@@ -134,7 +134,7 @@ class Jobs:
         slot = f"images/{organ}"
         return self._job(
             f"thumbnails/{organ}",
-            {"images": self.store.ref(slot)},
+            self._content(organ, "images.npy"),
             build=lambda folder, report: ingest.make_thumbnails(
                 self.store.at(slot), folder, report=report
             ),
