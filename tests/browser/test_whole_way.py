@@ -1,0 +1,297 @@
+"""The whole way in a real browser: a click on a code until regenie's files."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from edp_core.export.regenie import validate_table
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+NORMAL = re.compile(r"/_stcore/(health|host-config)$")
+"""Streamlit asks for these below a page's path first and is told 404."""
+SIZE = {"width": 1400, "height": 1000}
+POINTS = """() => [...document.querySelectorAll(".st-key-auc_plot path[aria-label]")]
+  .filter(e => e.__data__?.datum?.code && e.getAttribute("aria-label").includes("Code"))
+  .map(e => { const r = e.getBoundingClientRect();
+              return {code: e.__data__.datum.code,
+                      x: r.x + r.width / 2, y: r.y + r.height / 2}; })"""
+
+
+class Visit:
+    """A page, and what went wrong or left this machine while it was open."""
+
+    def __init__(self, context: BrowserContext, server: str) -> None:
+        self.server = server
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", self._request)
+
+    def _console(self, message: object) -> None:
+        where = message.location.get("url", "")
+        if message.type == "error" and not NORMAL.search(where):
+            self.errors.append(f"{message.text} {where}")
+
+    def _request(self, request: object) -> None:
+        if urlsplit(request.url).scheme in ("http", "https", "ws", "wss") and not (
+            request.url.startswith(self.server)
+        ):
+            self.outside.append(request.url)
+
+    def go(self, path: str) -> None:
+        """Open an address of the server."""
+        self.page.goto(path if path.startswith("http") else self.server + path)
+        self.page.wait_for_selector("[data-testid=stSidebarNav]")
+        self.settle()
+
+    def screen(self, title: str) -> None:
+        """Go to a screen by its link in the sidebar."""
+        self.page.get_by_test_id("stSidebarNav").get_by_text(title).click()
+        expect(self.page.locator("h1").first).to_have_text(title)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the script has run and its charts are drawn."""
+        self.page.wait_for_timeout(350)
+        self.page.wait_for_selector(IDLE)
+        self.page.wait_for_timeout(350)
+        self.page.wait_for_selector(IDLE)
+
+    def pick(self, key: str, text: str) -> None:
+        """Choose an option of a select box, by its text."""
+        box = self.page.locator(f".st-key-{key} input")
+        box.click()
+        option = re.compile(rf"^{re.escape(text)}\b")
+        self.page.get_by_role("option", name=option).first.click()
+        self.settle()
+
+    def value(self, key: str) -> str:
+        """What a select box shows."""
+        return self.page.locator(f".st-key-{key} input").input_value()
+
+    def query(self) -> dict[str, list[str]]:
+        """What the address bar says after the ?."""
+        return parse_qs(urlsplit(self.page.url).query)
+
+    def text(self) -> str:
+        """All text of the page, drawings and descriptions included."""
+        return self.page.evaluate(
+            "() => document.documentElement.outerHTML + document.body.innerText"
+        )
+
+    def link(self) -> str:
+        """The link the screen offers to copy."""
+        self.page.get_by_role("button", name="Link").click()
+        shown = self.page.get_by_test_id("stPopoverBody").locator("code").first
+        expect(shown).to_contain_text("http")
+        found = shown.inner_text().strip()
+        self.page.keyboard.press("Escape")
+        return found
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile."""
+    opened = chromium.new_context(viewport=SIZE, accept_downloads=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def eids(study: Path) -> set[str]:
+    return set(pd.read_csv(study / "participants.csv", dtype=str)["eid"])
+
+
+def names_nobody(text: str, eids: set[str]) -> bool:
+    """Whether no id stands in a text as a number of its own."""
+    return not set(re.findall(r"(?<![\d.])\d{7}(?!\d)", text)) & eids
+
+
+def test_the_whole_way(server, study, context, chromium, eids, tmp_path):
+    visit = Visit(context, server)
+    page = visit.page
+    texts = []
+
+    # the demo opens on the overview
+    visit.go("/")
+    expect(page.locator("h1")).to_contain_text("Demo")
+    texts.append(visit.text())
+
+    # Diseases: click a point that is not the chosen one
+    visit.screen("Diseases")
+    page.wait_for_selector(".st-key-auc_plot path[aria-label]")
+    before = visit.value("code_box")
+    points = {point["code"]: point for point in page.evaluate(POINTS)}
+    assert len(points) >= 3
+    assert before.split(" ")[0] in points
+    code = "I10"
+    page.mouse.click(points[code]["x"], points[code]["y"])
+    expect(page.locator(".st-key-code_box input")).to_have_value(
+        re.compile(rf"^{code} ")
+    )
+    visit.settle()
+    assert visit.query() == {"code": [code]}, "the code alone: no name, no count"
+    texts.append(visit.text())
+
+    # Clusters: pick one in the sidebar
+    visit.screen("Clusters")
+    assert visit.value("code_box").startswith(f"{code} ")
+    visit.pick("cluster", "1")
+    assert visit.query() == {"code": [code], "cluster": ["1"]}
+    page.locator(".st-key-colour").get_by_text("code").click()
+    visit.settle()
+    texts.append(visit.text())
+
+    # Phenotype: the cluster's method, without PC1
+    visit.screen("Phenotype")
+    page.locator(".st-key-method").get_by_text("Cluster", exact=True).click()
+    visit.settle()
+    visit.pick("pcs", "PC1")
+    page.keyboard.press("Escape")
+    assert visit.query() == {
+        "code": [code],
+        "cluster": ["1"],
+        "method": ["Cluster"],
+        "pcs": ["PC1"],
+    }
+    link = visit.link()
+    assert parse_qs(urlsplit(link).query) == visit.query()
+    name = page.get_by_label("Name", exact=True).input_value()
+    assert re.fullmatch(r"[A-Za-z][\w.-]*", name)
+    texts.append(visit.text())
+    page.get_by_role("button", name="Add to basket").click()
+    expect(page.get_by_test_id("stToast").first).to_be_visible()
+    visit.settle()
+
+    # Export: to the server's folder and as a zip
+    visit.screen("Export")
+    page.get_by_role("button", name="Write to the server folder").click()
+    expect(page.get_by_test_id("stAlertContentSuccess")).to_be_visible()
+    folder = next((study / "exports").iterdir())
+    held = {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download zip").click()
+    zipped = tmp_path / "export.zip"
+    waiting.value.save_as(zipped)
+    texts.append(visit.text())
+
+    regenie_takes(held, name, eids)
+    assert unzipped(zipped.read_bytes()) == held
+    lines = (study / "store/audit.log").read_text().splitlines()
+    assert len(lines) == 2
+    assert names_nobody("".join(lines), eids)
+
+    # the link, in a browser that knows nothing
+    other = chromium.new_context(viewport=SIZE)
+    try:
+        guest = Visit(other, server)
+        guest.go(link)
+        guest.page.wait_for_selector(".st-key-pcs")
+        guest.settle()
+        assert guest.value("code_box").startswith(f"{code} ")
+        assert guest.value("cluster") == "1"
+        assert guest.page.get_by_label("Name", exact=True).input_value() == name
+        chosen = guest.page.locator(".st-key-method [aria-checked=true]")
+        expect(chosen).to_have_text("Cluster")
+        pcs = guest.page.locator(".st-key-pcs")
+        expect(pcs.get_by_role("button", name=re.compile("^Remove"))).to_have_count(1)
+        expect(pcs.get_by_role("button", name="Remove PC1")).to_be_visible()
+        assert guest.query() == parse_qs(urlsplit(link).query)
+        texts.append(guest.text())
+        assert not guest.errors
+        assert not guest.outside
+    finally:
+        other.close()
+
+    assert not visit.errors
+    assert not visit.outside, "a screen asks for something outside this machine"
+    for text in texts:
+        assert len(text) > 1000
+        assert names_nobody(text, eids)
+
+
+def regenie_takes(files: dict[str, bytes], name: str, eids: set[str]) -> None:
+    """The files hold the phenotype of the study's people, as regenie reads them."""
+    tables = [n for n in files if n.startswith("phenotypes")]
+    assert len(tables) == 1
+    table = validate_table(files[tables[0]], role="qt")
+    assert list(table.columns) == [name]
+    assert set(table.iids) <= eids
+    assert len(set(table.numbers(name))) > 50
+    keep = validate_table(files["keep.tsv"], role="keep")
+    assert set(keep.iids) == set(table.iids)
+    assert name in files[f"cards/{name}.json"].decode()
+    assert json.loads(files["report.json"])["phenotypes"]
+    assert b"regenie" in files["run_regenie.sh"]
+
+
+def unzipped(content: bytes) -> dict[str, bytes]:
+    """Files of a zip, without the folder they lie in, if they do."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        held = {
+            item.filename: archive.read(item)
+            for item in archive.infolist()
+            if not item.is_dir()
+        }
+    tops = {name.split("/")[0] for name in held}
+    if len(tops) == 1 and all("/" in name for name in held):
+        return {name.split("/", 1)[1]: data for name, data in held.items()}
+    return held
+
+
+def test_back_goes_back_and_a_bad_link_is_harmless(server, context):
+    visit = Visit(context, server)
+    visit.go("/diseases")
+    first = visit.value("code_box")
+    visit.pick("code_box", "H269")
+    assert visit.query() == {"code": ["H269"]}
+    visit.screen("Clusters")
+    visit.page.go_back()
+    expect(visit.page.locator("h1")).to_have_text("Diseases")
+    visit.settle()
+    assert visit.value("code_box").startswith("H269 ")
+    visit.go("/phenotype?code=<script>alert(1)</script>&cluster=999&labels=3")
+    assert visit.value("code_box") == first
+    assert visit.value("cluster") == "0"
+    assert "cluster" not in visit.query()
+    assert "labels" not in visit.query()
+    expect(visit.page.get_by_test_id("stMetric").first).to_be_visible()
+    assert not visit.errors
+    assert not visit.outside
+
+
+def test_dark_mode_draws(server, chromium):
+    context = chromium.new_context(viewport=SIZE, color_scheme="dark")
+    try:
+        visit = Visit(context, server)
+        visit.go("/diseases")
+        visit.page.wait_for_selector(".st-key-auc_plot path[aria-label]")
+        shade = visit.page.locator("[data-testid=stApp]").evaluate(
+            "e => getComputedStyle(e).backgroundColor.match(/\\d+/g).map(Number)"
+        )
+        assert max(shade[:3]) < 80, "the page is not dark"
+        label = visit.page.locator(".st-key-auc_plot .role-axis-title text").first
+        ink = label.evaluate("e => getComputedStyle(e).fill.match(/\\d+/g).map(Number)")
+        assert sum(ink[:3]) / 3 - sum(shade[:3]) / 3 > 90, "titles cannot be read"
+        assert not visit.errors
+    finally:
+        context.close()
