@@ -200,6 +200,7 @@ print(len(modules))
 """
 
 
+@pytest.mark.slow
 def test_the_science_imports_without_streamlit_and_torch():
     names = {"streamlit", "torch", "torchvision", "timm", "typer", "rich", "umap"}
     code = BLOCKED.format(names=names, probe="torch")
