@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edp_core.checkout import render_study
-from edp_core.disclosure import mask_count
+from edp_core.disclosure import breakdown, mask_count
 from edp_core.errors import EdpError, InputError
 from edp_core.exclusions import exclusions_of, notes_of
 from edp_core.export import card, delivery
@@ -102,8 +102,8 @@ def status(study: StudyPath) -> None:
         if counts is None:
             continue
         people = Table("participants", "count", title=f"Participants · {organ}")
-        for reason, count in counts.items():
-            people.add_row(reason, str(mask_count(count, threshold)))
+        for reason, shown in breakdown(counts, threshold).items():
+            people.add_row(reason, str(shown))
         console.print(people)
     notes = notes_of(store, list(opened.organs))
     if notes:
