@@ -15,7 +15,12 @@ import pandas as pd
 import streamlit as st
 
 from edp_core.artifacts import is_stale, read_inputs
-from edp_core.disclosure import disclose, hide_nested, hide_partition
+from edp_core.disclosure import (
+    disclose,
+    hide_nested,
+    hide_nested_within,
+    hide_partition,
+)
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.people.phenome import same_people_as_longer
 from edp_core.phenotype import SPEC, Inputs, Phenotype, Spec, evaluate
@@ -147,6 +152,11 @@ def _enrichment(
     sizes = table.groupby("cluster")["n_cluster"].first()
     small = sizes.index[hide_partition(sizes.to_numpy(), threshold)]
     table["n_cluster"] = table["n_cluster"].mask(table["cluster"].isin(small))
+    both = table["n_both"].to_numpy()
+    nested = hide_nested_within(
+        table["cluster"].to_numpy(), list(table["code"]), both, threshold=threshold
+    )
+    table["n_both"] = table["n_both"].mask(nested)
     return disclose(
         table,
         threshold=threshold,

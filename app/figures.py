@@ -85,9 +85,10 @@ def points(choice: Choice, colour: str) -> tuple[pd.DataFrame, str, list[str]]:
     table = pd.DataFrame({"x": umap[:, 0], "y": umap[:, 1]})
     if colour == "code" and choice.code is not None and inputs.seen is not None:
         cases = inputs.phenome.cases(choice.code)[inputs.seen]
-        per_cluster = np.bincount(labels, weights=cases).astype(int)
-        unseen = disclosure.hide_partition(per_cluster, least())
-        drawn = cases & ~unseen[labels]
+        # points can be counted: cases are coloured where the table shows their count
+        counts = data.enrichment(choice.organ, choice.encoder)
+        counts = counts[(counts["code"] == choice.code) & counts["n_both"].notna()]
+        drawn = cases & np.isin(labels, counts["cluster"])
         table["status"] = np.where(drawn, "case", "control")
         domain = ["control", "case"]
         column = "status"

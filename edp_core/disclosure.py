@@ -14,13 +14,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from edp_core.partition import hide_nested, hide_partition, is_small
+from edp_core.partition import (
+    hide_nested,
+    hide_nested_within,
+    hide_partition,
+    is_small,
+)
 
 __all__ = [
     "DEFAULT_THRESHOLD",
     "breakdown",
     "disclose",
     "hide_nested",
+    "hide_nested_within",
     "hide_partition",
     "histogram",
     "is_small",

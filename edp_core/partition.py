@@ -119,3 +119,28 @@ def hide_nested(codes: Sequence[str], counts: np.ndarray, threshold: int) -> np.
         ]
         hidden[i] = bool(is_small(np.array(gaps, np.int64), threshold).any())
     return hidden
+
+
+def hide_nested_within(
+    groups: np.ndarray, codes: Sequence[str], counts: np.ndarray, *, threshold: int
+) -> np.ndarray:
+    """`hide_nested` in each group apart, for the counts that are not small anyway.
+
+    Of the people of a cluster, those with K76 but without K760 must not follow either.
+
+    Parameters
+    ----------
+    groups, codes, counts
+        (n_rows,) the cluster, the code and how many of the cluster have it.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_rows,) bool.
+    """
+    hidden = np.zeros(len(counts), bool)
+    names = np.asarray(codes, dtype=object)
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        hidden[rows] = hide_nested(list(names[rows]), counts[rows], threshold)
+    return hidden & (np.asarray(counts) >= threshold)

@@ -164,7 +164,10 @@ class _Run:
         self.history: History = []
         self.made_from = canonical_json(
             {
-                "settings": settings.model_dump(exclude={"checkpoint_minutes"}),
+                # what the encoder's key leaves out may change between two tries
+                "settings": settings.model_dump(
+                    exclude={"checkpoint_minutes", "pooling", "block", "organs"}
+                ),
                 "images": list(images.shape),
                 "mean": self.mean,
             }

@@ -12,6 +12,7 @@ from edp_core.disclosure import (
     breakdown,
     disclose,
     hide_nested,
+    hide_nested_within,
     hide_partition,
     histogram,
     is_small,
@@ -316,3 +317,14 @@ def test_a_roc_curve_of_many_people_keeps_its_shape():
     exact = (order[cases].sum() - 1000 * 1001 / 2) / (1000 * 3000)
     assert abs(area - exact) < 0.005
     assert len(true) > 50
+
+
+def test_codes_below_a_code_are_compared_within_each_cluster():
+    """38 with K76 and 35 with K760 in a cluster: three have another K76 code."""
+    clusters, codes = np.array([0, 0, 1, 1]), ["K76", "K760", "K76", "K760"]
+    counts = np.array([38, 35, 60, 20])
+    hidden = hide_nested_within(clusters, codes, counts, threshold=5)
+    assert hidden.tolist() == [True, False, False, False]
+    # zeros and small counts are left to the rule for partitions
+    counts = np.array([0, 0, 3, 3])
+    assert not hide_nested_within(clusters, codes, counts, threshold=5).any()
