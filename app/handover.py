@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +16,7 @@ from edp_core.errors import InputError
 from edp_core.export import delivery
 from edp_core.phenotype import SPEC, Spec
 from edp_core.recipe import ClassifierSpec, ClusterSpec, CodeSpec
+from edp_core.store import file_digest
 
 USER = "local"
 """Who the audit log names while there is no sign-in."""
@@ -82,10 +84,20 @@ def sample_file() -> str | None:
 
 
 def render(specs: list[Spec], genotypes: str | None) -> dict[str, bytes]:
-    """Files of the export; remembered until recipes, store or sample file change."""
+    """Files of the export; remembered until anything they are made of changes."""
     recipes = tuple(SPEC.dump_json(spec).decode() for spec in specs)
     keys = tuple(sorted(data.store().refs().items()))
-    return _render(recipes, genotypes, keys, str(data.study().folder))
+    return _render(
+        recipes, genotypes, keys, data.study().model_dump_json(), _withdrawn()
+    )
+
+
+def _withdrawn() -> str:
+    """Content of the file of withdrawn participants: it counts at every export."""
+    study = data.study()
+    named = study.populations[study.population].withdrawals
+    path = study.path(named) if named else None
+    return file_digest(path) if path is not None and path.is_file() else ""
 
 
 @st.cache_resource(show_spinner="Rendering the files …", max_entries=4)
@@ -128,7 +140,7 @@ def preview(files: dict[str, bytes]) -> None:
     )
     script, methods, summary = st.tabs(["Script", "Methods paragraph", "Report"])
     script.code(files["run_regenie.sh"].decode(), language="bash", height=320)
-    methods.markdown(files["methods.md"].decode())
+    methods.markdown(re.sub("(?m)^#", "####", files["methods.md"].decode()))
     summary.json(json.loads(files["report.json"]), expanded=1)
 
 

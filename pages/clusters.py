@@ -77,6 +77,7 @@ st.dataframe(
     here.drop(columns=["chapter", "cluster"]),
     hide_index=True,
     column_config=widgets.ENRICHMENT_COLUMNS,
+    placeholder=widgets.HIDDEN,
 )
 widgets.hidden_note(here, "n_both")
 widgets.table_download(

@@ -52,6 +52,7 @@ with left:
         on_select=row_picked,
         selection_mode="single-row",
         column_config=widgets.SCAN_COLUMNS,
+        placeholder=widgets.HIDDEN,
     )
     widgets.table_download(
         scan,

@@ -35,7 +35,12 @@ with result:
     if control is not None:
         table = design.with_control(table, control)
     widgets.figure(charts.intervals(table), f"factors-{drawn.suggested_name}")
-    st.dataframe(table, hide_index=True, column_config=widgets.FACTOR_COLUMNS)
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config=widgets.FACTOR_COLUMNS,
+        placeholder=widgets.HIDDEN,
+    )
     widgets.hidden_note(table, "n")
     widgets.table_download(
         table,

@@ -1,0 +1,70 @@
+"""Files of the export on the screen: of now, whole, and noted in the audit log."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app import data, handover, recipes
+from app.state import Choice
+from edp_core.export.regenie import read_back
+
+CHOICE = Choice("liver", "mae", "I10", 1)
+
+
+@pytest.fixture
+def specs(own_study, monkeypatch):
+    """Two recipes of a study of its own."""
+    monkeypatch.setenv(data.STUDY_VARIABLE, str(own_study))
+    file = own_study / "study.toml"
+    file.write_text(file.read_text() + '\n[populations.everyone]\nwithdrawals = "w"\n')
+    (own_study / "w").write_text("")
+    return [
+        recipes.classifier(CHOICE, "I10", name="one"),
+        recipes.code_itself("I10", name="two"),
+    ]
+
+
+def people(files: dict[str, bytes]) -> set[str]:
+    """Ids of everybody in the export."""
+    return set(read_back(files["keep.tsv"], header=False).iids)
+
+
+def test_who_withdraws_is_left_out_of_the_next_export(specs, own_study):
+    before = handover.render(specs, None)
+    assert handover.render(specs, None) is before, "remembered while nothing changes"
+    gone = min(people(before))
+    (own_study / "w").write_text(gone + "\n")
+    after = handover.render(specs, None)
+    assert people(after) == people(before) - {gone}
+    assert not any(gone.encode() in content for content in after.values())
+
+
+def test_a_changed_study_file_changes_the_export(specs, own_study):
+    before = handover.render(specs, None)
+    file = own_study / "study.toml"
+    file.write_text(file.read_text().replace("Demo: simulated", "Another name of"))
+    assert handover.render(specs, None)["methods.md"] != before["methods.md"]
+
+
+def test_a_sample_file_decides_who_is_kept(specs, own_study):
+    before = handover.render(specs, None)
+    kept = sorted(people(before))[:60]
+    fam = "".join(f"F{i} {i} 0 0 1 -9\n" for i in kept)
+    after = handover.render(specs, fam)
+    assert people(after) == set(kept)
+    assert b"F" + kept[0].encode() in after["keep.tsv"]
+
+
+def test_writing_twice_is_one_folder_and_two_lines(specs, own_study):
+    files = handover.render(specs, None)
+    assert handover.write(files) == handover.write(files)
+    folders = list((own_study / "exports").iterdir())
+    assert len(folders) == 1
+    assert (folders[0] / "report.json").read_bytes() == files["report.json"]
+    lines = (own_study / "store/audit.log").read_text().splitlines()
+    assert len(lines) == 2
+    assert all(json.loads(line) for line in lines)
+    for eid in people(files):
+        assert eid not in "".join(lines)
