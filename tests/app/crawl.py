@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,3 +97,27 @@ def table_with(seen: Seen, *columns: str) -> pd.DataFrame:
 def numeric(frame: pd.DataFrame, column: str) -> np.ndarray:
     """A column as floats, NaN where hidden."""
     return pd.to_numeric(frame[column], errors="coerce").to_numpy(float)
+
+
+def told(at: AppTest) -> str:
+    """All text of a screen."""
+    return "\n".join(crawl(at).texts)
+
+
+def broke(at: AppTest) -> bool:
+    """Whether the studio owned up to a bug of its own."""
+    bugs = [error for error in at.error if "bug" in error.icon]
+    return bool(at.exception or bugs)
+
+
+def choice(at: AppTest) -> tuple[str | None, str | None]:
+    """Code and cluster of the select boxes."""
+    return at.selectbox(key="code_box").value, at.selectbox(key="cluster").value
+
+
+def edit(study: Path, old: str, new: str) -> None:
+    """Change study.toml."""
+    file = study / "study.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
