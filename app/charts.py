@@ -127,7 +127,9 @@ def percentage_plot(
     return alt.layer(line, ring, points, labels).properties(height=HEIGHT)
 
 
-def scatter(points: pd.DataFrame, *, colour: str, domain: list[str]) -> AltairChart:
+def scatter(
+    points: pd.DataFrame, *, colour: str, domain: list[str], title: str
+) -> AltairChart:
     """UMAP; ``points`` has x, y and the colour's column, in shuffled row order."""
     palette = (
         [CONTROL, CASE]
@@ -143,7 +145,7 @@ def scatter(points: pd.DataFrame, *, colour: str, domain: list[str]) -> AltairCh
             y=alt.Y("y:Q", title="UMAP 2", axis=axis, scale=alt.Scale(zero=False)),
             color=alt.Color(
                 f"{colour}:N",
-                title=colour.capitalize(),
+                title=title,
                 scale=alt.Scale(domain=domain, range=palette),
                 legend=alt.Legend(orient="right"),
             ),
@@ -231,7 +233,7 @@ def loss_plot(table: pd.DataFrame) -> AltairChart:
         alt.Chart(table)
         .mark_line(color="#0072B2")
         .encode(
-            x=alt.X("epoch:Q", title="Epoch"),
+            x=alt.X("epoch:Q", title="Epoch", axis=alt.Axis(tickMinStep=1)),
             y=alt.Y(
                 "loss:Q",
                 title="Loss on masked patches",

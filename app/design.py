@@ -137,7 +137,7 @@ def facts(score: Phenotype, drawn: Drawn) -> None:
     if isinstance(spec, ClassifierSpec):
         under = widgets.interval(seen["auc_low"], seen["auc_high"])
         shown += [
-            ("AUC, out of fold", float(seen["auc"]), under),
+            ("AUC", float(seen["auc"]), under),
             ("−log₁₀ p", f"{seen['log10p']:.2f}", "√2-corrected"),
         ]
     for column, (name, value, under) in zip(st.columns(len(shown)), shown, strict=True):

@@ -28,7 +28,7 @@ def flow(counts: dict[str, int]) -> pd.DataFrame:
     """Participants by what became of them; small counts written as such."""
     shown = disclosure.breakdown(counts, least())
     return pd.DataFrame(
-        {"participants": list(shown), "count": [str(n) for n in shown.values()]}
+        {"Participants": list(shown), "Count": [str(n) for n in shown.values()]}
     )
 
 

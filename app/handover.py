@@ -42,6 +42,11 @@ def choose(basket: Basket, entries: list[Entry]) -> list[Spec]:
         disabled=[name for name in table.columns if name != "export"],
         column_config={
             "export": st.column_config.CheckboxColumn("Export"),
+            "name": "Name",
+            "method": "Method",
+            "of": "Of",
+            "regressed out": "Regressed out",
+            "labels": "Labels",
             "added": st.column_config.DatetimeColumn("Added", format="distance"),
         },
     )
@@ -113,7 +118,7 @@ def report(files: dict[str, bytes]) -> None:
     content = json.loads(files["report.json"])
     st.markdown(
         f"**{_shown(content['participants'])} participants**, "
-        f"{len(content['phenotypes'])} phenotypes, "
+        f"phenotypes: {len(content['phenotypes'])}, "
         f"covariates: {', '.join(content['covariates']['columns']) or 'none'}."
     )
     for reason, count in content["dropped"].items():
@@ -134,7 +139,7 @@ def preview(files: dict[str, bytes]) -> None:
         ),
         hide_index=True,
         column_config={
-            "file": "File",
+            "file": st.column_config.TextColumn("File", width="large"),
             "bytes": st.column_config.NumberColumn("Size", format="bytes"),
         },
     )

@@ -11,7 +11,7 @@ import streamlit as st
 import vl_convert
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data
+from app import data, state
 from app.charts import AltairChart
 from app.state import Choice
 
@@ -25,14 +25,26 @@ def title(text: str, choice: Choice | None = None) -> None:
     left.title(text, anchor=False)
     with right.popover("Link", icon=":material/link:", width="stretch"):
         st.caption("Opens this view in any browser that reaches this server.")
-        given = st.query_params
-        query = urlencode([(k, v) for k in given for v in given.get_all(k)])
-        st.code(f"{st.context.url or ''}{'?' + query if query else ''}", language=None)
+        st.code(_address(state.choice()), language=None)
     if choice is not None:
         parts = [f"**{choice.organ}**", f"encoder **{choice.encoder}**"]
         st.caption(" · ".join(parts))
     if data.study().simulated:
         st.caption(":material/science: Simulated participants: nothing here is real.")
+
+
+def _address(choice: Choice) -> str:
+    """Address of this view; the defaults stand in it too, since they may change."""
+    given = st.query_params
+    shared = {
+        "organ": choice.organ,
+        "encoder": choice.encoder,
+        "code": choice.code,
+        "cluster": choice.cluster,
+    }
+    pairs = [(name, value) for name, value in shared.items() if value is not None]
+    pairs += [(k, v) for k in given if k not in shared for v in given.get_all(k)]
+    return f"{(st.context.url or '').split('?')[0]}?{urlencode(pairs)}"
 
 
 def _count(name: str, help: str | None = None) -> ColumnConfig:
@@ -50,7 +62,7 @@ _OUT_OF_FOLD = (
 _LOG10P = "−log₁₀ p; carried in log space, since p underflows in large cohorts."
 SCAN_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "code": "Code",
-    "name": "Name",
+    "name": st.column_config.TextColumn("Name", width="medium"),
     "n_cases": _count("Cases"),
     "n_controls": _count("Controls"),
     "auc": _figure("AUC", "%.3f", _OUT_OF_FOLD),
@@ -70,7 +82,7 @@ SCAN_COLUMNS: dict[str, ColumnConfig | str | None] = {
 }
 ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "code": "Code",
-    "name": "Name",
+    "name": st.column_config.TextColumn("Name", width="medium"),
     "n_cluster": _count("Cluster N"),
     "n_cases": _count("Cases"),
     "n_both": _count("Cases in cluster"),

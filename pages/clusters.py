@@ -35,7 +35,12 @@ with left:
     )
     points, column, domain = figures.points(choice, colour or "cluster")
     widgets.figure(
-        charts.scatter(points, colour=column, domain=domain),
+        charts.scatter(
+            points,
+            colour=column,
+            domain=domain,
+            title="Cluster" if column == "cluster" else str(choice.code),
+        ),
         f"umap-{choice.organ}-{choice.encoder}",
     )
     st.caption(

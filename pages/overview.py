@@ -64,7 +64,7 @@ with left:
         st.dataframe(
             pd.DataFrame(
                 [(r, str(mask_count(n, threshold))) for r, n in notes.items()],
-                columns=["what", "count"],
+                columns=["What", "Count"],
             ),
             hide_index=True,
             width="stretch",

@@ -97,11 +97,14 @@ ALL: dict[str, Any] = {
     "percentage, all hidden": lambda: charts.percentage_plot(
         enrichment().iloc[2:], "K746", share="share_of_cluster"
     ),
-    "umap": lambda: charts.scatter(points(), colour="cluster", domain=["0", "1"]),
+    "umap": lambda: charts.scatter(
+        points(), colour="cluster", domain=["0", "1"], title="Cluster"
+    ),
     "umap of a code": lambda: charts.scatter(
         points().rename(columns={"cluster": "status"}),
         colour="status",
         domain=["control", "case"],
+        title="K760",
     ),
     "one group": lambda: charts.bars(bar_table("all"), x_title="Score"),
     "two groups": lambda: charts.bars(bar_table("a", "b"), x_title="Score"),
@@ -193,6 +196,8 @@ def test_percentages_are_percent_and_depletion_is_told_from_enrichment():
 def test_a_thousand_and_one_clusters_have_colours():
     names = [str(i) for i in range(40)]
     table = points(40).assign(cluster=names)
-    spec = charts.scatter(table, colour="cluster", domain=names).to_dict()
+    spec = charts.scatter(
+        table, colour="cluster", domain=names, title="Cluster"
+    ).to_dict()
     scale = spec["encoding"]["color"]["scale"]
     assert len(scale["range"]) == len(scale["domain"]) == 40

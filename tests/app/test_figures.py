@@ -150,6 +150,6 @@ def test_a_small_rest_of_a_factor_is_hidden(monkeypatch):
 
 def test_the_flow_of_participants_writes_small_counts_as_such():
     table = figures.flow({"with usable images": 598, "no image": 9, "blank": 2})
-    shown = dict(zip(table["participants"], table["count"], strict=True))
+    shown = dict(zip(table["Participants"], table["Count"], strict=True))
     assert shown["with usable images"] == "598"
     assert not {"2", "11"} & set(shown.values())

@@ -14,10 +14,10 @@ def test_overview_says_what_the_study_holds(screen, done_study):
     at = screen("overview", done_study)
     assert not broke(at)
     assert not at.warning
-    flow = table_with(crawl(at), "participants", "count")
-    assert flow["participants"].iloc[0] == "with usable images"
-    assert int(flow["count"].iloc[0]) == int(at.metric[0].value)
-    notes = table_with(crawl(at), "what", "count")
+    flow = table_with(crawl(at), "Participants", "Count")
+    assert flow["Participants"].iloc[0] == "with usable images"
+    assert int(flow["Count"].iloc[0]) == int(at.metric[0].value)
+    notes = table_with(crawl(at), "What", "Count")
     assert len(notes) > 0
     assert all(m.value != "—" for m in at.metric)
     assert len(at.get("vega_lite_chart")) == 1  # training loss
