@@ -128,7 +128,7 @@ def percentage_plot(
 
 
 def scatter(
-    points: pd.DataFrame, *, colour: str, domain: list[str], title: str
+    points: pd.DataFrame, *, colour: str, domain: list[str], title: str | None
 ) -> AltairChart:
     """UMAP; ``points`` has x, y and the colour's column, in shuffled row order."""
     palette = (

@@ -34,13 +34,9 @@ with left:
         "Colour by", options, default="cluster", key="colour", bind="query-params"
     )
     points, column, domain = figures.points(choice, colour or "cluster")
+    title = "Cluster" if column == "cluster" else choice.code
     widgets.figure(
-        charts.scatter(
-            points,
-            colour=column,
-            domain=domain,
-            title="Cluster" if column == "cluster" else str(choice.code),
-        ),
+        charts.scatter(points, colour=column, domain=domain, title=title),
         f"umap-{choice.organ}-{choice.encoder}",
     )
     st.caption(
