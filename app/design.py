@@ -14,8 +14,9 @@ from app import data, figures, recipes, state, widgets
 from app.basket import Basket
 from app.state import Choice
 from edp_core.appraisal.control import control_score
-from edp_core.disclosure import is_small
+from edp_core.disclosure import is_small, near
 from edp_core.errors import InputError
+from edp_core.exclusions import known_counts
 from edp_core.phenotype import Phenotype
 from edp_core.recipe import ClassifierSpec, ClusterSpec, CodeSpec, Labels, Spec
 from edp_core.stats.regression import pearson
@@ -128,7 +129,7 @@ def facts(score: Phenotype, drawn: Drawn) -> None:
         ("N", figures.people(seen["n"]), None)
     ]
     if "n_cases" in seen:
-        shown.append(("Cases", _mask(seen["n_cases"], least), None))
+        shown.append(("Cases", _cases(drawn.spec, seen["n_cases"]), None))
     spec = drawn.spec
     if isinstance(spec, ClusterSpec | ClassifierSpec) and spec.labels.share < 1:
         shown.append(("Labels used", _mask(seen["n_labelled"], least), None))
@@ -143,6 +144,14 @@ def facts(score: Phenotype, drawn: Drawn) -> None:
     for column, (name, value, under) in zip(st.columns(len(shown)), shown, strict=True):
         with column:
             widgets.number(name, value, under=under)
+
+
+def _cases(spec: Spec, count: int) -> int | str | None:
+    """Cases; coarse where they would tell how many few of them have no image."""
+    if not isinstance(spec, CodeSpec):
+        return _mask(count, figures.least())
+    known = known_counts(data.store(), data.inputs().phenome, [spec.trait])
+    return near(count, known, figures.least())
 
 
 def _mask(count: int, least: int) -> int | None:

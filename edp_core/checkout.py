@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from edp_core.artifacts import read_inputs
 from edp_core.errors import InputError
+from edp_core.exclusions import known_counts
 from edp_core.export import bundle
 from edp_core.export.selection import ExportRequest
 from edp_core.people.ukb import read_eids
 from edp_core.phenotype import evaluate
-from edp_core.recipe import Spec
+from edp_core.recipe import ColumnSpec, Spec
 from edp_core.store import Store
 from edp_core.study import MaeEncoder, Study
 
@@ -55,10 +56,13 @@ def render_study(
     ]
     withdrawals = study.populations[study.population].withdrawals
     withdrawn = read_eids(study.path(withdrawals)) if withdrawals else []
+    everyone = read_inputs(study, store)
+    codes = sorted({spec.trait for spec in specs if not isinstance(spec, ColumnSpec)})
     return bundle.render(
         ExportRequest(
             phenotypes=phenotypes,
-            participants=read_inputs(study, store).participants,
+            participants=everyone.participants,
+            known=tuple(known_counts(store, everyone.phenome, codes)),
             study=study.name,
             simulated=study.simulated,
             threshold=study.disclosure.threshold,

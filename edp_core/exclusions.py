@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from edp_core.errors import MissingArtifactError
+from edp_core.people.phenome import Phenome
 from edp_core.store import Store, read_table
 
 WITH_IMAGES = "with usable images"
@@ -36,3 +39,14 @@ def notes_of(store: Store, organs: Sequence[str]) -> dict[str, int]:
             continue
         notes.update(dict(zip(table["reason"], map(int, table["count"]), strict=True)))
     return dict(notes.most_common())
+
+
+def known_counts(store: Store, phenome: Phenome, codes: Sequence[str]) -> list[int]:
+    """Counts the screens show of each organ: participants, and cases of some codes."""
+    shown = []
+    for slot in sorted(slot for slot in store.refs() if slot.startswith("images/")):
+        rows = read_table(store.at(slot), "rows")
+        used = np.isin(phenome.eids, rows["eid"].to_numpy(str))
+        shown.append(int(used.sum()))
+        shown += [int(phenome.cases(code)[used].sum()) for code in codes]
+    return shown

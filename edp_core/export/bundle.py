@@ -70,6 +70,8 @@ def render(request: ExportRequest) -> dict[str, bytes]:
             ).any()
         ),
     )
+    for count in request.known:
+        ledger.show(count)
     total = ledger.show(len(selection.iids))
     files = _tables(selection)
     rows = {run.file: files[run.file].count(b"\n") - 1 for run in selection.runs}

@@ -46,6 +46,9 @@ class ExportRequest:
         Eids to be left out whatever the population was.
     covariates
         Names among those of `covariates.SOURCES`; `None` takes all there are.
+    known
+        Counts the reader has seen elsewhere: none here may differ from one of them by
+        a small count.
     versions, encoders
         Software → version; encoder → a sentence on its training.
     """
@@ -58,6 +61,7 @@ class ExportRequest:
     genotypes: str | None = None
     withdrawn: frozenset[str] = frozenset()
     covariates: tuple[str, ...] | None = None
+    known: tuple[int, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     encoders: Mapping[str, str] = field(default_factory=dict)
 
