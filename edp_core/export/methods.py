@@ -122,7 +122,8 @@ def _cluster(spec: ClusterSpec) -> str:
         f"themselves counted, by cosine distance of centred vectors with UMAP's edge "
         f"weights (atlas {spec.atlas}), and cluster {spec.cluster} was "
         f"chosen. The score is the cosine, less 1, of a participant's vector, "
-        f"{centred}, to the mean vector of the cluster's participants with {spec.trait}{own}."
+        f"{centred}, to the mean vector of the cluster's participants with "
+        f"{spec.trait}{own}."
     )
 
 
