@@ -29,7 +29,7 @@ from edp_core.simulate.factors import (
 from edp_core.simulate.images import render_livers
 from edp_core.study import load_study
 
-DEMO_VERSION = 1
+DEMO_VERSION = 2
 """Raise it when the same parameters no longer give the same files."""
 IMAGE_SIZE = 96
 MIN_PARTICIPANTS = 50
@@ -86,16 +86,19 @@ crop = "none"
 [encoders.mae]
 method = "mae"
 size = "tiny"
-patch = 8
+patch = 12
 depth = 6
 decoder_dim = 128
 decoder_depth = 2
 decoder_heads = 4
-epochs = 30
-warmup_epochs = 3
-batch = 64
-base_lr = 1e-3
+epochs = 35
+warmup_epochs = 2
+batch = 32
+base_lr = 8e-3
 augment = "organ"
+# a phantom's brightness is its fat, which patches normalised one by one would lose
+norm_pix = false
+pooling = "mean"
 
 [analysis]
 
