@@ -228,10 +228,11 @@ def intervals(table: pd.DataFrame) -> AltairChart:
 
 
 def loss_plot(table: pd.DataFrame) -> AltairChart:
-    """Training loss by epoch."""
+    """Training loss, the mean of each epoch (counted from 1)."""
+    epochs = table.groupby("epoch", as_index=False)["loss"].mean()
     return (
-        alt.Chart(table)
-        .mark_line(color="#0072B2")
+        alt.Chart(epochs.assign(epoch=epochs["epoch"] + 1))
+        .mark_line(color="#0072B2", point=len(epochs) < 4)
         .encode(
             x=alt.X("epoch:Q", title="Epoch", axis=alt.Axis(tickMinStep=1)),
             y=alt.Y(

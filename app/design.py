@@ -58,6 +58,7 @@ def controls(choice: Choice) -> Drawn | None:
     st.markdown(f"**Code** {state.label(code)}")
     if method == "Cluster":
         st.markdown(f"**Cluster** {choice.cluster} (change both in the sidebar)")
+        _where_cases_are(choice, code)
     inputs = data.inputs(choice.organ, choice.encoder)
     held = 0 if inputs.pc_components is None else len(inputs.pc_components)
     pcs = st.multiselect(
@@ -109,6 +110,18 @@ def controls(choice: Choice) -> Drawn | None:
         "Classifier": "Score: within-class SD from the mean of controls",
     }[method]
     return Drawn(spec, "_".join(parts)[:64], axis)
+
+
+def _where_cases_are(choice: Choice, code: str) -> None:
+    """Name the clusters that hold most of the code's cases, those that may be told."""
+    table = data.enrichment(choice.organ, choice.encoder)
+    known = table[(table["code"] == code) & (table["n_both"] > 0).fillna(False)]
+    most = known.nlargest(4, "n_both")
+    if len(most):
+        told = [
+            f"{c} ({n})" for c, n in zip(most["cluster"], most["n_both"], strict=True)
+        ]
+        st.caption(f"Most cases are in cluster {', '.join(told)}.")
 
 
 def _column() -> Drawn | None:

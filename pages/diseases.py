@@ -75,3 +75,4 @@ with right:
             f"histogram-{code}",
         )
         widgets.figure(charts.roc_plot(fpr, tpr), f"roc-{code}")
+        st.caption(f"Drawn in steps of at least {figures.least()} cases and controls.")
