@@ -40,7 +40,7 @@ with left:
         st.caption(
             f"{len(tested)} codes with {data.study().analysis.min_cases} cases or "
             "more; click a point to pick its code. Dashed: AUC 0.5; dotted: p = 0.05 "
-            "divided by the number of codes. An AUC below 0.5 is chance, whatever its p."
+            "divided by the number of codes. Below 0.5 is chance, whatever its p."
         )
     else:
         st.info("No code has enough cases to be tested.")
