@@ -32,13 +32,13 @@ class Clustering(BaseModel):
     algorithm: Literal["leiden"] = "leiden"
     vectors: Literal["centred"] = "centred"
     metric: Literal["cosine"] = "cosine"
-    neighbours: int
+    neighbours: Annotated[int, Field(ge=2)]
     """The participant itself counted, as in scanpy."""
     edge_weights: Literal["umap"] = "umap"
     """Fuzzy memberships of UMAP, as scanpy weighs its graph."""
     quality: Literal["RBConfiguration"] = "RBConfiguration"
     """Weighted modularity with a resolution."""
-    resolution: float
+    resolution: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     iterations: Literal["until stable"] = "until stable"
     seed: int
 
@@ -67,7 +67,7 @@ class ClassifierSpec(_ImageSpec):
     method: Literal["classifier"] = "classifier"
     folds: Annotated[int, Field(ge=2, le=10)] = 10
     fold_seed: int = 0
-    shrinkage: Annotated[float, Field(ge=0)] = 0.1
+    shrinkage: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
 
 
 class ClusterSpec(_ImageSpec):

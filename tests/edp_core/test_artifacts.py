@@ -50,7 +50,7 @@ def test_every_kind_has_a_version():
         ("[analysis]", "[analysis]\nshrinkage = 1", {"scan"}),
         ("threshold = 5", "threshold = 9", {"enrichment"}),
         ("epochs = 2", "epochs = 3", {"encoder"}),
-        ('method = "mae"', 'method = "mae"\npooling = "mean"', {"embedding"}),
+        ('pooling = "mean"', 'pooling = "cls"', {"embedding"}),
         ('method = "mae"', 'method = "mae"\ncheckpoint_minutes = 9', set()),
         ("image_size = 48", "image_size = 64", {"images"}),
         ('crop = "none"', "blank_sd = 9", {"images"}),

@@ -150,7 +150,7 @@ def test_encoders_are_described_as_they_are_set(study):
     encoder = study.encoders["mae"]
     assert isinstance(encoder, MaeEncoder)
     assert f"ViT-{encoder.size}, {encoder.depth} blocks" in said
-    assert "75% masked" in said and "the CLS token of block -2" in said
+    assert "75% masked" in said and "the mean of the patch tokens of block -2" in said
     other = study.model_copy(
         update={"encoders": {"vit": PretrainedEncoder(method="pretrained")}}
     )

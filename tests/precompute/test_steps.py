@@ -122,8 +122,8 @@ def test_damaged_memory_of_hashes_only_costs_time(done, text):
         ("[analysis]", "[analysis]\nshrinkage = 0.5", ["scan"]),
         ("threshold = 5", "threshold = 7", ["enrichment"]),
         (
-            'method = "mae"',
-            'method = "mae"\npooling = "mean"',
+            'pooling = "mean"',
+            'pooling = "cls"',
             ["embedding", "atlas", "scan", "enrichment"],
         ),
         (
