@@ -149,9 +149,9 @@ def facts(score: Phenotype, drawn: Drawn) -> None:
     if isinstance(spec, ClusterSpec):
         shown.append(("In the cluster", _members(spec, seen), None))
     if isinstance(spec, ClassifierSpec):
-        under = f"{seen['auc_low']:.3f}–{seen['auc_high']:.3f}"
+        ends = f"{seen['auc_low']:.3f}–{seen['auc_high']:.3f}"
         shown += [
-            ("AUC (95 %)", float(seen["auc"]), under),
+            ("AUC (95 %)", float(seen["auc"]), ends),
             ("−log₁₀ p", f"{seen['log10p']:.2f}", "√2-corrected"),
         ]
     for column, (name, value, under) in zip(st.columns(len(shown)), shown, strict=True):
