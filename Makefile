@@ -15,7 +15,8 @@ install: $(STAMP)
 $(STAMP): pyproject.toml requirements.txt requirements.lock
 	@"$(PY)" -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" 2>/dev/null || \
 	  { echo "Python 3.11 is needed: apt-get install python3.11-venv, or make PY=/path/to/python3.11"; exit 2; }
-	test -x $(BIN)/python || $(PY) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf $(VENV); $(PY) -m venv $(VENV); } || \
+	  { rm -rf $(VENV); echo "Python cannot make a venv: apt-get install python3.11-venv"; exit 2; }
 	$(BIN)/python -m pip install --quiet --upgrade uv
 	$(BIN)/uv pip install --python $(BIN)/python -r $(REQS)
 	@touch $@

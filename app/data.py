@@ -50,7 +50,9 @@ def _study(path: str, changed: int) -> Study:
 
 def command() -> str:
     """The command that computes what the study lacks."""
-    return f"python -m precompute run {os.environ.get(STUDY_VARIABLE, 'demo')}"
+    return (
+        f".venv/bin/python -m precompute run {os.environ.get(STUDY_VARIABLE, 'demo')}"
+    )
 
 
 def store() -> Store:
@@ -120,6 +122,8 @@ def _scan(key: str, slot: str, threshold: int) -> pd.DataFrame:
     hidden = hide_nested(codes, cases, threshold) | same_people_as_longer(codes, cases)
     derived = ["auc", "auc_low", "auc_high", "log10p", "baseline_auc", "increment"]
     shown = table[~hidden].reset_index(drop=True)
+    # digits nobody needs would tell exact counts behind a ratio
+    shown[derived] = shown[derived].round(3)
     return disclose(
         shown, threshold=threshold, counts=["n_cases", "n_controls"], derived=derived
     )

@@ -226,27 +226,23 @@ def unadjusted(drawn: Drawn) -> Phenotype | None:
     return data.phenotype(plain) if plain != spec else None
 
 
-def control(drawn: Drawn) -> tuple[float, float, float, int] | None:
-    """Correlation with the few-shot control, where the recipe is few-shot."""
+def with_control(table: pd.DataFrame, drawn: Drawn, score: Phenotype) -> pd.DataFrame:
+    """Put the comparison every few-label cluster score needs above the factors.
+
+    The score of the kept labels and that of as many random members of the cluster,
+    each with the full-label score, under the same adjustment.
+    """
     spec = drawn.spec
     if not isinstance(spec, ClusterSpec) or spec.labels.share == 1:
-        return None
-    full = data.phenotype(spec.model_copy(update={"labels": Labels()}))
-    values = control_score(spec, data.inputs(spec.organ, spec.encoder))
-    r, low, high, _, n = pearson(values, full.values)
-    return float(r), float(low), float(high), int(n)
-
-
-def with_control(
-    table: pd.DataFrame, found: tuple[float, float, float, int]
-) -> pd.DataFrame:
-    """Add the control below the correlation with the full-label score."""
-    r, low, high, n = found
-    row = {
-        "column": "control: random members, with the full-label score",
-        "r": r, "low": low, "high": high, "r2": r * r, "n": n, "log10p": np.nan,
-    }  # fmt: skip
-    return pd.concat([table.iloc[:1], pd.DataFrame([row]), table.iloc[1:]])
+        return table
+    full = data.phenotype(spec.model_copy(update={"labels": Labels()})).values
+    random = control_score(spec, data.inputs(spec.organ, spec.encoder))
+    rows = []
+    for name, values in (("kept labels", score.values), ("random members", random)):
+        r, low, high, _, n = pearson(values, full)
+        row = {"column": f"{name}, with all labels", "r": r, "low": low, "high": high}
+        rows.append(row | {"r2": r * r, "n": n, "log10p": np.nan})
+    return pd.concat([pd.DataFrame(rows).round(4), table], ignore_index=True)
 
 
 def keep(spec: Spec, suggested: str) -> None:

@@ -37,6 +37,7 @@ def people(count: int) -> int | str:
     store = data.store()
     flows = [exclusions_of(store, organ) for organ in data.study().organs]
     used = [flow[WITH_IMAGES] for flow in flows if flow]
+    used.append(len(data.inputs().participants))
     return disclosure.near(count, used, least())
 
 
@@ -76,6 +77,12 @@ def separation(
     return histogram(groups), disclosure.roc(phenotype.values, cases, least())
 
 
+@st.cache_resource
+def _secret() -> int:
+    """A number nobody sees; it lasts as long as the server runs."""
+    return secrets.randbits(64)
+
+
 def points(choice: Choice, colour: str) -> tuple[pd.DataFrame, str, list[str]]:
     """UMAP points in shuffled order, the column to colour by, and its values."""
     inputs = data.inputs(choice.organ, choice.encoder)
@@ -90,6 +97,9 @@ def points(choice: Choice, colour: str) -> tuple[pd.DataFrame, str, list[str]]:
         counts = counts[(counts["code"] == choice.code) & counts["n_both"].notna()]
         drawn = cases & np.isin(labels, counts["cluster"])
         table["status"] = np.where(drawn, "case", "control")
+        table[["x", "y"]] = disclosure.blur(
+            umap, least(), rng=np.random.default_rng([_secret(), *choice.code.encode()])
+        )
         domain = ["control", "case"]
         column = "status"
     else:
@@ -122,6 +132,9 @@ def factors(phenotype: Phenotype, *, unadjusted: Phenotype | None) -> pd.DataFra
     """Correlation with the unadjusted score and with age, sex, BMI and volume."""
     people = data.inputs().participants
     named = [c for c in ("age_years", "sex", "bmi") if c in people.columns]
+    if phenotype.kind == "binary":
+        # with few cases a correlation tells how many of them are women
+        named = [c for c in named if not _tells_small_counts(phenotype, people[c])]
     table = associations(phenotype.values, people, named)
     table["column"] = table["column"].replace({"age_years": "age", "bmi": "BMI"})
     if unadjusted is not None:
@@ -129,7 +142,16 @@ def factors(phenotype: Phenotype, *, unadjusted: Phenotype | None) -> pd.DataFra
         first = {"column": "unadjusted score", "r": r, "low": low, "high": high}
         first |= {"r2": r**2, "n": n, "log10p": log10p}
         table = pd.concat([pd.DataFrame([first]), table], ignore_index=True)
+    table = table.round({"r": 3, "low": 3, "high": 3, "r2": 4, "log10p": 2})
     everyone = int(np.isfinite(phenotype.values).sum())
     return disclosure.disclose(
         table, threshold=least(), counts=["n"], totals={"n": everyone}
     )
+
+
+def _tells_small_counts(phenotype: Phenotype, column: pd.Series) -> bool:
+    """Whether cases and controls by the levels of a category hold a small count."""
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    cells = pd.crosstab(phenotype.values, column.fillna("missing").to_numpy())
+    return bool(disclosure.is_small(cells.to_numpy(), least()).any())

@@ -131,16 +131,32 @@ def _shown(count: int | str) -> int | str:
     return figures.people(count) if isinstance(count, int) else count
 
 
+KINDS = {
+    "README": "what is in this folder",
+    "cards/": "phenotype card: the recipe; gives the same files again",
+    "covariates": "covariates for regenie",
+    "keep": "ids for regenie's --keep",
+    "methods": "methods paragraph",
+    "phenotypes_qt": "quantitative phenotypes for regenie",
+    "phenotypes_bt": "binary phenotypes for regenie",
+    "report": "counts and notes",
+    "run_regenie": "script for both steps of regenie",
+}
+
+
+def _what(name: str) -> str:
+    return next((text for start, text in KINDS.items() if name.startswith(start)), "")
+
+
 def preview(files: dict[str, bytes]) -> None:
     """List the files; show those that hold no id."""
     st.dataframe(
-        pd.DataFrame(
-            {"file": list(files), "bytes": [len(content) for content in files.values()]}
-        ),
+        # no sizes: bytes divided by the length of a row are a number of people
+        pd.DataFrame({"file": list(files), "what": [_what(name) for name in files]}),
         hide_index=True,
         column_config={
             "file": st.column_config.TextColumn("File", width="large"),
-            "bytes": st.column_config.NumberColumn("Size", format="bytes"),
+            "what": st.column_config.TextColumn("What it is", width="large"),
         },
     )
     script, methods, summary = st.tabs(["Script", "Methods paragraph", "Report"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from app import data
@@ -18,54 +19,45 @@ def _base(name: str) -> dict[str, Any]:
     }
 
 
-def _image(choice: Choice, code: str, *, name: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Design:
+    """What both image-based methods take beside organ, encoder and code."""
+
+    name: str = "score"
+    labels: Labels = field(default_factory=Labels)
+    remove_pcs: tuple[int, ...] = ()
+    remove_covariates: tuple[str, ...] = ()
+
+
+def _image(choice: Choice, code: str, design: Design) -> dict[str, Any]:
     refs = data.store()
-    return _base(name) | {
+    return _base(design.name) | {
         "organ": choice.organ,
         "encoder": choice.encoder,
         "embedding": refs.ref(f"embedding/{choice.organ}/{choice.encoder}"),
         "phenome": refs.ref("phenome"),
         "trait": code,
+        "labels": design.labels,
+        "remove_pcs": design.remove_pcs,
+        "remove_covariates": design.remove_covariates,
     }
 
 
-def classifier(
-    choice: Choice,
-    code: str,
-    *,
-    name: str = "score",
-    labels: Labels | None = None,
-    remove_pcs: tuple[int, ...] = (),
-    remove_covariates: tuple[str, ...] = (),
-) -> ClassifierSpec:
-    """Classifier-guided recipe with the study's folds and shrinkage."""
+def classifier(choice: Choice, code: str, **design: Any) -> ClassifierSpec:
+    """Classifier-guided recipe with the study's folds and shrinkage; see `Design`."""
     analysis = data.study().analysis
     return ClassifierSpec(
-        **_image(choice, code, name=name),
-        labels=labels or Labels(),
-        remove_pcs=remove_pcs,
-        remove_covariates=remove_covariates,
+        **_image(choice, code, Design(**design)),
         folds=analysis.folds,
         fold_seed=analysis.seed,
         shrinkage=analysis.shrinkage,
     )
 
 
-def cluster(
-    choice: Choice,
-    code: str,
-    *,
-    name: str = "score",
-    labels: Labels | None = None,
-    remove_pcs: tuple[int, ...] = (),
-    remove_covariates: tuple[str, ...] = (),
-) -> ClusterSpec:
-    """Cluster-guided recipe for the chosen cluster."""
+def cluster(choice: Choice, code: str, **design: Any) -> ClusterSpec:
+    """Cluster-guided recipe for the chosen cluster; see `Design`."""
     return ClusterSpec(
-        **_image(choice, code, name=name),
-        labels=labels or Labels(),
-        remove_pcs=remove_pcs,
-        remove_covariates=remove_covariates,
+        **_image(choice, code, Design(**design)),
         atlas=data.store().ref(f"atlas/{choice.organ}/{choice.encoder}"),
         clustering=data.inputs(choice.organ, choice.encoder).clustering
         or clustering_of(data.study()),

@@ -17,6 +17,10 @@ from app.state import Choice
 
 HIDDEN = "—"
 """How a hidden count is written."""
+CODE_COLOURS = (
+    "Cases in clusters whose count is hidden are drawn as controls; points are moved a "
+    "little, so that nobody can be followed from code to code."
+)
 
 
 def title(text: str, choice: Choice | None = None) -> None:

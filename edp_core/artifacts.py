@@ -162,6 +162,7 @@ def read_inputs(
         "participants": cohort.participants,
         "phenome": phenome,
         "categories": study.participants.categories,
+        "threshold": study.disclosure.threshold,
     }
     everyone = cohort.participants["eid"].to_numpy(str)
     if not np.array_equal(everyone, phenome.eids):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edp_core.artifacts import read_inputs
 from edp_core.errors import InputError
@@ -10,10 +11,14 @@ from edp_core.exclusions import known_counts
 from edp_core.export import bundle
 from edp_core.export.selection import ExportRequest
 from edp_core.people.ukb import read_eids
-from edp_core.phenotype import evaluate
+from edp_core.phenotype import Phenotype, evaluate
 from edp_core.recipe import ColumnSpec, Spec
 from edp_core.store import Store
 from edp_core.study import MaeEncoder, Study
+
+EXPORTED_FIGURES = (
+    "n", "n_cases", "n_controls", "auc", "auc_low", "auc_high", "log10p",
+)  # fmt: skip
 
 
 def render_study(
@@ -60,7 +65,7 @@ def render_study(
     codes = sorted({spec.trait for spec in specs if not isinstance(spec, ColumnSpec)})
     return bundle.render(
         ExportRequest(
-            phenotypes=phenotypes,
+            phenotypes=[_without_hidden_counts(found) for found in phenotypes],
             participants=everyone.participants,
             known=tuple(known_counts(store, everyone.phenome, codes)),
             study=study.name,
@@ -72,6 +77,12 @@ def render_study(
             encoders={name: describe_encoder(study, name) for name in study.encoders},
         )
     )
+
+
+def _without_hidden_counts(phenotype: Phenotype) -> Phenotype:
+    """Keep the figures any screen may show: a cluster's count may be hidden there."""
+    shown = {k: v for k, v in phenotype.figures.items() if k in EXPORTED_FIGURES}
+    return replace(phenotype, figures=shown)
 
 
 def describe_encoder(study: Study, name: str) -> str:

@@ -13,16 +13,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from edp_core.partition import (
     hide_nested,
     hide_nested_within,
     hide_partition,
+    is_safe,
     is_small,
 )
 
 __all__ = [
     "DEFAULT_THRESHOLD",
+    "about",
+    "blur",
     "breakdown",
     "disclose",
     "hide_nested",
@@ -118,12 +122,24 @@ def breakdown(counts: Mapping[str, int], threshold: int) -> dict[str, int | str]
     partition of what is left of a total the reader may know (`hide_partition`): small
     ones become ``<5``, larger ones that would give them away ``hidden``.
 
-    >>> breakdown({"embedded": 580, "no image": 9, "blank image": 2}, 5)
-    {'embedded': 580, 'no image': 'hidden', 'blank image': '<5'}
+    Where no set of them is safe they are one line.
+
+    >>> breakdown({"embedded": 580, "no image": 9, "blank": 2, "cut off": 12}, 5)
+    {'embedded': 580, 'no image': 'hidden', 'blank': '<5', 'cut off': 12}
+    >>> breakdown({"embedded": 60, "blank": 4, "cut off": 4}, 5)
+    {'embedded': 60, 'blank or cut off': 8}
     """
     names = list(counts)
     rest = np.array([counts[name] for name in names[1:]], np.int64)
-    hidden = [False, *hide_partition(rest, threshold)]
+    hidden_rest = hide_partition(rest, threshold)
+    hidden = [False, *hidden_rest]
+    if hidden_rest.any() and not is_safe(rest, hidden_rest, threshold):
+        # nothing can be told apart safely: one line for all
+        together = " or ".join(names[1:])
+        return {
+            names[0]: mask_count(counts[names[0]], threshold),
+            together: mask_count(int(rest.sum()), threshold),
+        }
     return {
         name: (
             mask_count(counts[name], threshold)
@@ -132,6 +148,18 @@ def breakdown(counts: Mapping[str, int], threshold: int) -> dict[str, int | str]
         )
         for name, hide in zip(names, hidden, strict=True)
     }
+
+
+def about(count: int, threshold: int) -> str:
+    """A count of rows or files, so coarse that no count of people follows from it.
+
+    >>> about(3, 5), about(68, 5)
+    ('<5', 'about 70')
+    """
+    if is_small(count, threshold):
+        return f"<{threshold}"
+    step = 2 * threshold
+    return f"about {max(step, step * round(count / step))}" if count else "0"
 
 
 def near(count: int, others: Sequence[int], threshold: int) -> int | str:
@@ -194,7 +222,7 @@ def histogram(
 def roc(
     scores: np.ndarray, cases: np.ndarray, threshold: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """ROC curve whose every step spans at least ``threshold`` cases and controls.
+    """ROC curve whose every step spans no case or enough, and no control or enough.
 
     Parameters
     ----------
@@ -217,18 +245,44 @@ def roc(
     keep = [0]
     last = len(positive) - 1
     for i in range(1, last):
-        if (
-            ends[i]
-            and min(
+        steps = np.array(
+            [
                 positive[i] - positive[keep[-1]],
                 negative[i] - negative[keep[-1]],
                 positive[last] - positive[i],
                 negative[last] - negative[i],
-            )
-            >= threshold
-        ):
+            ]
+        )
+        if ends[i] and steps[:2].any() and not is_small(steps, threshold).any():
             keep.append(i)
     keep.append(last)
     return negative[keep] / max(negative[last], 1), positive[keep] / max(
         positive[last], 1
     )
+
+
+def blur(points: np.ndarray, threshold: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Move points of people about as far as their ``threshold``-th neighbour lies.
+
+    The place of a point is the same whatever it is coloured by; exact, it would let
+    somebody be followed from code to code.
+
+    Parameters
+    ----------
+    points
+        (n_participants, 2) of a map.
+    rng
+        Seeded by something a reader does not know, else it could be undone.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_participants, 2) float64.
+    """
+    places = np.asarray(points, np.float64)
+    nearest = min(threshold, len(places) - 1)
+    if nearest < 1:
+        return places
+    distances, _ = cKDTree(places).query(places, [nearest + 1])
+    reach = np.asarray(distances, np.float64)[:, 0]
+    return places + rng.normal(size=places.shape) * reach[:, None]

@@ -43,7 +43,7 @@ def notes_of(store: Store, organs: Sequence[str]) -> dict[str, int]:
 
 def known_counts(store: Store, phenome: Phenome, codes: Sequence[str]) -> list[int]:
     """Counts the screens show of each organ: participants, and cases of some codes."""
-    shown = []
+    shown = [len(phenome.eids)]
     for slot in sorted(slot for slot in store.refs() if slot.startswith("images/")):
         rows = read_table(store.at(slot), "rows")
         used = np.isin(phenome.eids, rows["eid"].to_numpy(str))

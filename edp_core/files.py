@@ -52,8 +52,10 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
 
 
 def write_array(folder: Path, name: str, values: np.ndarray) -> None:
-    """Write ``name.npy``."""
-    np.save(folder / f"{name}.npy", values, allow_pickle=False)
+    """Write ``name.npy``, readable by the owner only."""
+    path = folder / f"{name}.npy"
+    np.save(path, values, allow_pickle=False)
+    path.chmod(0o600)
 
 
 def read_array(folder: Path, name: str) -> np.ndarray:

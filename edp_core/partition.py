@@ -47,12 +47,22 @@ def hide_partition(
     # zeros are hidden before positive cells: shown zeros would narrow the rest down
     order = np.argsort(values, kind="stable")
     for cell in order:
-        total, known = int(values[out].sum()), int(small.sum())
-        wide = _has_choice(total, (known, int(out.sum()) - known), threshold)
-        if out.sum() >= 2 and total >= threshold and wide:
+        if is_safe(values, out, threshold):
             break
         out = out | (np.arange(len(out)) == cell)
     return out
+
+
+def is_safe(counts: np.ndarray, hidden: np.ndarray, threshold: int) -> bool:
+    """Whether no small cell follows from the sum of the hidden ones.
+
+    At least two are hidden, together they hold at least ``threshold``, and a small one
+    may have two values even for a reader who is told which ones are small.
+    """
+    total = int(counts[hidden].sum())
+    known = int(is_small(counts, threshold).sum())
+    wide = _has_choice(total, (known, int(hidden.sum()) - known), threshold)
+    return bool(hidden.sum() >= 2 and total >= threshold and wide)
 
 
 def _has_choice(total: int, cells: tuple[int, int], threshold: int) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from edp_core.disclosure import DEFAULT_THRESHOLD
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.people.phenome import Phenome
 from edp_core.recipe import (
@@ -100,6 +101,8 @@ class Inputs:
         (n_seen,) Leiden labels, made as ``clustering`` says.
     pc_components
         (n_pcs, n_axes) principal axes of the centred embedding.
+    threshold
+        Fewest cases a cluster is scored by: fewer would be told by the score.
     """
 
     population: str
@@ -112,6 +115,7 @@ class Inputs:
     clusters: np.ndarray | None = None
     clustering: Clustering | None = None
     pc_components: np.ndarray | None = None
+    threshold: int = DEFAULT_THRESHOLD
 
 
 def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
@@ -184,15 +188,20 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
         all_folds = np.full(len(eids), -1, np.int64)
         all_folds[inputs.seen] = folds[inputs.seen]
     else:
-        members = labelled & (_clusters(spec, inputs) == spec.cluster)
+        inside = _clusters(spec, inputs) == spec.cluster
+        if (cases & inside).sum() < inputs.threshold:
+            raise InputError(
+                f"The cluster holds fewer than {inputs.threshold} such cases",
+                "choose another cluster; the screen names those with most cases",
+            )
+        members = labelled & inside
         seen_scores = clusters.cluster_score(
             vectors,
             members,
             centred=spec.centred,
             self_excluded=spec.self_excluded,
         )
-        # No p-value: the cases of the cluster define the score, so testing the score
-        # against them would be circular. The AUC is of the cases outside the cluster.
+        # No p-value: the cluster's cases define the score. The AUC is of the others.
         outside = cases & ~members
         test = rank_test(np.where(members, np.nan, seen_scores), outside)
         figures = {
@@ -214,7 +223,7 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
 
 
 def adjusted_vectors(spec: ClassifierSpec | ClusterSpec, inputs: Inputs) -> np.ndarray:
-    """Vectors of the seen participants with the recipe's factors regressed out."""
+    """Vectors of the seen participants, the recipe's factors regressed out."""
     if inputs.vectors is None or inputs.seen is None or inputs.pc_components is None:
         raise MissingArtifactError(
             "There is no embedding to adjust", "run: python -m precompute run STUDY"

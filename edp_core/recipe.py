@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class _Spec(BaseModel):
@@ -22,7 +24,7 @@ class Labels(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Clustering(BaseModel):
@@ -40,7 +42,7 @@ class Clustering(BaseModel):
     """Weighted modularity with a resolution."""
     resolution: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     iterations: Literal["until stable"] = "until stable"
-    seed: int
+    seed: Seed
 
 
 class _ImageSpec(_Spec):
@@ -60,14 +62,21 @@ class _ImageSpec(_Spec):
     sign: Literal[1, -1] = 1
     """1: higher = more like the cases; −1: the opposite."""
 
+    @field_validator("remove_pcs", "remove_covariates")
+    @classmethod
+    def _once_each(cls, value: tuple[object, ...]) -> tuple[object, ...]:
+        if len(set(value)) < len(value) or "eid" in value:
+            raise ValueError("name each factor once, and none of them eid")
+        return value
+
 
 class ClassifierSpec(_ImageSpec):
     """Classifier-guided: out-of-fold linear discriminant, standardised in fold."""
 
     method: Literal["classifier"] = "classifier"
     folds: Annotated[int, Field(ge=2, le=10)] = 10
-    fold_seed: int = 0
-    shrinkage: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
+    fold_seed: Seed = 0
+    shrinkage: Annotated[float, Field(ge=0, lt=10, allow_inf_nan=False)] = 0.1
 
 
 class ClusterSpec(_ImageSpec):

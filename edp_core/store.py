@@ -210,12 +210,12 @@ class Store:
 
     def workspace(self, recipe: Recipe) -> Path:
         """Folder for checkpoints of an unfinished step; survives a kill."""
-        return self._writable(f"work/{recipe.kind}-{recipe.key}")
+        return self._writable(f"unfinished/{recipe.kind}-{recipe.key}")
 
     def discard_workspace(self, recipe: Recipe) -> None:
         """Delete the checkpoints of a finished step, if it had any."""
         shutil.rmtree(
-            self.root / f"work/{recipe.kind}-{recipe.key}", ignore_errors=True
+            self.root / f"unfinished/{recipe.kind}-{recipe.key}", ignore_errors=True
         )
 
     # ---- refs ------------------------------------------------------------------

@@ -91,7 +91,7 @@ class _Encoder(_Model):
     """``cls`` token, or the mean of the patch tokens."""
     block: int = -2
     """Which block's output is the embedding; −2 is the penultimate."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 
 class MaeEncoder(_Encoder):
@@ -166,13 +166,13 @@ class Analysis(_Model):
     """Neighbours in the kNN graph, the participant itself counted, as in scanpy."""
     resolution: Annotated[float, Field(gt=0)] = 1.0
     umap_min_dist: Annotated[float, Field(ge=0, le=1)] = 0.5
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 
 class Disclosure(_Model):
     """What may leave the server."""
 
-    threshold: Annotated[int, Field(ge=3)] = 5
+    threshold: Annotated[int, Field(ge=5)] = 5
     """Counts of people from 1 to one less than this are never shown."""
     images: bool = False
     """Whether screens may show images."""

@@ -45,7 +45,7 @@ with left:
         "graph, not from this picture."
     )
     if column == "status":
-        st.caption("Cases in clusters whose count is hidden are drawn as controls.")
+        st.caption(widgets.CODE_COLOURS)
 with right:
     st.subheader(f"Cluster {cluster}: percentage–pval", anchor=False)
     share = st.segmented_control(
@@ -71,7 +71,8 @@ with right:
             "saw the codes; correct for the number of tests (q below)."
         )
     else:
-        st.info("No code has a count in this cluster that may be shown.")
+        where = "in this cluster" if choice.code else "in this study"
+        st.info(f"No code has a count {where} that may be shown.")
 
 st.subheader(f"Codes in cluster {cluster}", anchor=False)
 st.dataframe(

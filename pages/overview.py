@@ -5,7 +5,7 @@ import streamlit as st
 
 from app import charts, data, figures, state, widgets
 from edp_core.checkout import describe_encoder
-from edp_core.disclosure import mask_count
+from edp_core.disclosure import about, mask_count
 from edp_core.exclusions import WITH_IMAGES, exclusions_of, notes_of
 from edp_core.store import read_table
 
@@ -63,7 +63,7 @@ with left:
         threshold = study.disclosure.threshold
         st.dataframe(
             pd.DataFrame(
-                [(r, str(mask_count(n, threshold))) for r, n in notes.items()],
+                [(r, about(n, threshold)) for r, n in notes.items()],
                 columns=["What", "Count"],
             ),
             hide_index=True,

@@ -31,9 +31,7 @@ with result:
         )
     st.subheader("What it goes along with", anchor=False)
     table = figures.factors(score, unadjusted=design.unadjusted(drawn))
-    control = design.control(drawn)
-    if control is not None:
-        table = design.with_control(table, control)
+    table = design.with_control(table, drawn, score)
     widgets.figure(charts.intervals(table), f"factors-{drawn.suggested_name}")
     st.dataframe(
         table,

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edp_core.checkout import render_study
-from edp_core.disclosure import breakdown, mask_count
+from edp_core.disclosure import about, breakdown
 from edp_core.errors import EdpError, InputError
 from edp_core.exclusions import exclusions_of, notes_of
 from edp_core.export import card, delivery
@@ -39,7 +39,9 @@ StudyPath = Annotated[
 def open_study(path: Path) -> tuple[Study, Store]:
     """Study and its store; hints of errors name the command for this study."""
     study = load_study(path)
-    return study, Store(study.store_path, remedy=f"python -m precompute run {path}")
+    return study, Store(
+        study.store_path, remedy=f".venv/bin/python -m precompute run {path}"
+    )
 
 
 @app.command()
@@ -109,7 +111,7 @@ def status(study: StudyPath) -> None:
     if notes:
         rows = Table("noticed in the data", "count")
         for reason, count in notes.items():
-            rows.add_row(reason, str(mask_count(count, threshold)))
+            rows.add_row(reason, about(count, threshold))
         console.print(rows)
     left = Counter(state for state in found.values() if state != "done")
     if left:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
-from edp_core.errors import MissingArtifactError
+from edp_core.errors import EdpError, MissingArtifactError
 from edp_core.store import Store
 from edp_core.study import Study
 from precompute.jobs import Job, Jobs, Report
 
 Phase = Literal["ingest", "train", "encode", "analyse"]
 PHASES: tuple[Phase, ...] = ("ingest", "train", "encode", "analyse")
-State = Literal["done", "to do", "changed", "damaged"]
+State = Literal["done", "to do", "changed", "damaged", "source missing"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,11 @@ def states(study: Study, store: Store) -> dict[Slot, State]:
         found[slot] = "changed" if slot.name in refs else "to do"
         if not settled.issuperset(slot.needs):
             continue
-        recipe = jobs.make(slot.name).recipe
+        try:
+            recipe = jobs.make(slot.name).recipe
+        except EdpError:  # `run` tells which file and what to do
+            found[slot] = "source missing"
+            continue
         if refs.get(slot.name) != recipe.key or not store.has(recipe):
             continue
         try:

@@ -70,9 +70,10 @@ def render(request: ExportRequest) -> dict[str, bytes]:
             ).any()
         ),
     )
-    for count in request.known:
-        ledger.show(count)
-    total = ledger.show(len(selection.iids))
+    ledger.remember(*request.known)
+    if selection.samples is not None:
+        ledger.remember(len(selection.samples.fids))
+    total = ledger.show(len(selection.iids), exact=not ledger.coarse)
     files = _tables(selection)
     rows = {run.file: files[run.file].count(b"\n") - 1 for run in selection.runs}
     shown_rows = {file: ledger.show(n) for file, n in rows.items()}
@@ -221,7 +222,7 @@ def _readme(study: str, selection: Selection, *, simulated: bool) -> bytes:
     lines += [
         f"{'keep.tsv':<22} participants exported, for --keep",
         f"{'run_regenie.sh':<22} both steps of regenie; set the paths at its top",
-        f"{'cards/':<22} one recipe each; open a card in EDP Studio to go on from it",
+        f"{'cards/':<22} one recipe each; precompute export --phenotype takes it",
         f"{'methods.md':<22} methods section with references",
         f"{'report.json':<22} who was left out, and why",
         "",

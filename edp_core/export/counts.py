@@ -47,6 +47,10 @@ class Ledger:
         near = any(is_small(abs(count - n), self.threshold) for n in self._shown)
         return not near and not is_small(count, self.threshold)
 
+    def remember(self, *counts: int) -> None:
+        """Counts the reader knows already: nothing shown may lie near one of them."""
+        self._shown.update(counts)
+
     def show(self, count: int, *, exact: bool = True) -> Shown:
         """Text or number to print for a count of people."""
         masked = mask_count(count, self.threshold)

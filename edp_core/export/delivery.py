@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from edp_core.errors import InputError
+from edp_core.files import sync
 
 SCRIPT_MODE, FILE_MODE = 0o700, 0o600
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -63,9 +64,9 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> Path:
         for name in sorted(files):
             _write(temporary / PurePosixPath(name), files[name], mode=_mode(name))
         for inner in sorted({(temporary / n).parent for n in files} | {temporary}):
-            _sync(inner)
+            sync(inner)
         temporary.rename(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     except OSError as error:
         raise InputError(
             f"The export cannot be written to {folder}: {error.strerror}",
@@ -91,14 +92,6 @@ def _write(path: Path, content: bytes, *, mode: int) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     path.chmod(mode)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def zip_bytes(files: Mapping[str, bytes]) -> bytes:
@@ -157,7 +150,7 @@ def audit(
         "user": who,
         "action": action,
         "phenotypes": sorted(n for head in headers for n in head.split("\t")[2:]),
-        "participants": files.get("keep.tsv", b"").count(b"\n"),
+        "participants": _participants(files),
         "sha256": {n: hashlib.sha256(files[n]).hexdigest() for n in sorted(files)},
     }
     content = (json.dumps(line, sort_keys=True) + "\n").encode()
@@ -176,3 +169,8 @@ def audit(
             f"The audit log {log} cannot be written: {error.strerror}",
             "free space or permissions there; without it nothing may leave",
         ) from error
+
+
+def _participants(files: Mapping[str, bytes]) -> object:
+    """Number of participants as the report tells it, which may be coarse."""
+    return json.loads(files.get("report.json", b"{}")).get("participants")

@@ -181,7 +181,7 @@ def test_the_export_shows_no_id(screen, own_study, eids):
         next(b for b in at.button if b.form_id == "keep").click().run()
         assert not at.error
     at.switch_page("../pages/export.py").run()
-    assert table_with(crawl(at), "file", "bytes").shape[0] > 5
+    assert table_with(crawl(at), "file", "what").shape[0] > 5
     check(at, eids)
     at.button[-1].click().run()
     check(at, eids)

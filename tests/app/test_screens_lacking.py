@@ -63,7 +63,7 @@ def test_an_empty_basket_says_where_to_go(screen, own_study):
 
 
 # ---- missing, stale, damaged -----------------------------------------------------
-COMMAND = "python -m precompute run "
+COMMAND = ".venv/bin/python -m precompute run "
 
 
 @pytest.mark.parametrize("name", SCREENS)

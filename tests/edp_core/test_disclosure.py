@@ -191,12 +191,16 @@ def test_a_count_hidden_before_stays_hidden():
 def test_a_listing_gives_no_small_count_away(rest, main):
     counts = {"used": main} | {f"reason {i}": n for i, n in enumerate(rest)}
     shown = breakdown(counts, T)
-    assert list(shown) == list(counts)
+    if list(shown) != list(counts):  # nothing safe: the reasons are one line
+        assert list(shown) == ["used", " or ".join(list(counts)[1:])]
+        total = sum(rest)
+        assert list(shown.values())[1] == ("<5" if 1 <= total < T else total)
+        return
     for name, n in counts.items():
         assert shown[name] in (n, "<5", "hidden")
         assert (shown[name] == "<5") == (1 <= n < T)
     masked = np.array([not isinstance(shown[n], int) for n in list(counts)[1:]])
-    if masked.any() and not masked.all() and sum(rest) >= T:
+    if masked.any() and sum(rest) >= T:  # else `near` hides the total itself
         assert attack(rest, masked, told=True) == []
 
 

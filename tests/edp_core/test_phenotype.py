@@ -1,5 +1,7 @@
 """From a recipe to numbers: what is seen is what is exported."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -192,9 +194,7 @@ def test_nothing_removed_gives_the_vectors_themselves(inputs, recipe):
     ("changes", "said"),
     [
         ({"remove_pcs": (10_000,)}, "PC 10000 was asked for; the atlas holds"),
-        ({"remove_pcs": (1, 1)}, "not orthonormal"),
         ({"remove_covariates": ("height",)}, r"no column \['height'\]"),
-        ({"remove_covariates": ("eid",)}, "'eid' has .* levels"),
         ({"trait": "Q999"}, "Nobody in this study has the code 'Q999'"),
     ],
 )
@@ -325,3 +325,23 @@ def read_inputs_past_sizes(study, store):
         return replace(found, phenome=read_phenome(store))
     finally:
         store.open = at
+
+
+@pytest.mark.parametrize(
+    "changes", [{"remove_pcs": (1, 1)}, {"remove_covariates": ("eid",)}]
+)
+def test_factors_are_named_once_and_are_no_ids(recipe, changes):
+    with pytest.raises(ValueError, match="each factor once, and none of them eid"):
+        recipe(**changes)
+
+
+def test_a_cluster_with_too_few_cases_is_refused(recipe, inputs):
+    labels = inputs.clusters.copy()
+    cases = inputs.phenome.cases(recipe().trait)[inputs.seen]
+    labels[:] = 1
+    labels[np.flatnonzero(cases)[: inputs.threshold - 1]] = 0
+    few = replace(inputs, clusters=labels)
+    with pytest.raises(InputError, match="fewer than 5 such cases"):
+        evaluate(recipe("cluster"), few)
+    labels[np.flatnonzero(cases)[inputs.threshold - 1]] = 0
+    assert evaluate(recipe("cluster"), few).figures["n_members"] == 5

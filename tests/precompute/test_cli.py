@@ -76,7 +76,7 @@ def test_status_of_a_new_study_names_the_command(call, raw_study, copy_of):
     code, said = call("status", study)
     assert code == 0
     assert said.count("to do") >= 9
-    assert f"9 to do → python -m precompute run {study}" in said
+    assert f"9 to do → .venv/bin/python -m precompute run {study}" in said
     assert not (study / "store").exists(), "asking changes nothing"
 
 
@@ -118,7 +118,7 @@ def test_a_step_whose_inputs_are_not_done_names_the_command(call, raw_study, cop
     folder = copy_of(raw_study)
     with pytest.raises(MissingArtifactError, match="has not been computed") as caught:
         call("run", folder, "--only", "analyse")
-    assert caught.value.hint == f"run: python -m precompute run {folder}"
+    assert caught.value.hint == f"run: .venv/bin/python -m precompute run {folder}"
 
 
 def test_an_unknown_step(call, raw_study):

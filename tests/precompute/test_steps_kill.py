@@ -156,7 +156,7 @@ def test_a_killed_run_ends_with_the_bytes_of_an_undisturbed_one(
     # anywhere in the first half; at a checkpoint; anywhere again
     kills = [
         moments.uniform(0.02, 0.5) * seconds,
-        "store/work/encoder-*/checkpoint-before.safetensors",
+        "store/unfinished/encoder-*/checkpoint-before.safetensors",
         moments.uniform(0.02, 0.5) * seconds,
     ]
     codes = [ask(folder=str(folder), when=when)["codes"][0] for when in kills]
@@ -174,7 +174,7 @@ def test_a_killed_run_ends_with_the_bytes_of_an_undisturbed_one(
         for f in (whole, folder)
     ]
     assert vectors[0].tobytes() == vectors[1].tobytes() and len(vectors[0]) > 100
-    work = folder / "store" / "work"
+    work = folder / "store" / "unfinished"
     assert not any(work.iterdir()), "checkpoints of a finished training are deleted"
 
 

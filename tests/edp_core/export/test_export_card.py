@@ -23,14 +23,17 @@ texts = st.text(max_size=20)
 image = {
     "name": names, "population": texts, "cohort": texts, "organ": texts,
     "encoder": texts, "embedding": texts, "phenome": texts, "trait": texts,
-    "remove_pcs": st.lists(st.integers(1, 400), max_size=3).map(tuple),
-    "remove_covariates": st.lists(texts, max_size=3).map(tuple),
+    "remove_pcs": st.sets(st.integers(1, 400), max_size=3).map(tuple),
+    "remove_covariates": st.sets(
+        texts.filter(lambda t: t != "eid"), max_size=3
+    ).map(tuple),
     "sign": st.sampled_from([1, -1]),
 }  # fmt: skip
 specs = st.one_of(
     st.builds(
-        ClassifierSpec, **image, folds=st.integers(2, 10), fold_seed=st.integers(),
-        shrinkage=st.floats(0, 1e6),
+        ClassifierSpec, **image, folds=st.integers(2, 10),
+        fold_seed=st.integers(0, 2**32 - 1),
+        shrinkage=st.floats(0, 9.9),
     ),
     st.builds(
         ClusterSpec, **image, atlas=texts, cluster=st.integers(0, 500),
