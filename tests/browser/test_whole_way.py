@@ -191,6 +191,7 @@ def test_the_whole_way(server, study, context, chromium, eids, tmp_path):
         for file in folder.rglob("*")
         if file.is_file()
     }
+    visit.settle()  # a rerun gives the button a new file to fetch
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download zip").click()
     zipped = tmp_path / "export.zip"
