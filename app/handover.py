@@ -13,7 +13,7 @@ from app import data, figures
 from app.basket import Basket, Entry
 from edp_core.checkout import render_study
 from edp_core.errors import InputError
-from edp_core.export import delivery
+from edp_core.export import card, delivery
 from edp_core.phenotype import SPEC, Spec
 from edp_core.recipe import ClassifierSpec, ClusterSpec, CodeSpec
 from edp_core.store import file_digest
@@ -68,6 +68,22 @@ def undo_button(basket: Basket) -> None:
         basket.restore(removed[0])
         del st.session_state["_removed"]
         st.rerun()
+
+
+def open_card(basket: Basket) -> None:
+    """Take a phenotype card back into the basket."""
+    with st.expander("Open a phenotype card", icon=":material/upload_file:"):
+        given = st.file_uploader(
+            "Card (.json) of an earlier export",
+            type=["json"],
+            key="card",
+            help="Its recipe joins the basket and gives the same files again, as long "
+            "as the study's data and settings are those it was made with.",
+        )
+        if given is not None and st.button("Add to basket", key="add_card"):
+            spec = card.read(given.getvalue())
+            basket.add(spec)
+            st.toast(f"{spec.name} is in the basket.", icon=":material/check:")
 
 
 def sample_file() -> str | None:

@@ -8,6 +8,7 @@ from app.basket import Basket
 study = data.study()
 widgets.title("Export")
 basket = Basket(study.store_path)
+handover.open_card(basket)
 entries = basket.entries()
 handover.undo_button(basket)
 if not entries:

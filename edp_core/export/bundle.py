@@ -222,7 +222,7 @@ def _readme(study: str, selection: Selection, *, simulated: bool) -> bytes:
     lines += [
         f"{'keep.tsv':<22} participants exported, for --keep",
         f"{'run_regenie.sh':<22} both steps of regenie; set the paths at its top",
-        f"{'cards/':<22} one recipe each; precompute export --phenotype takes it",
+        f"{'cards/':<22} one recipe each; the screen Export opens it again",
         f"{'methods.md':<22} methods section with references",
         f"{'report.json':<22} who was left out, and why",
         "",

@@ -198,6 +198,15 @@ def test_the_whole_way(server, study, context, chromium, eids, tmp_path):
     waiting.value.save_as(zipped)
     texts.append(visit.text())
 
+    # its card comes back: the same name is in the basket already, and that is said
+    card = tmp_path / f"{name}.json"
+    card.write_bytes(held[f"cards/{name}.json"])
+    page.get_by_text("Open a phenotype card").click()
+    page.locator(".st-key-card input[type=file]").set_input_files(card)
+    visit.settle()
+    page.locator(".st-key-add_card button").click()
+    expect(page.get_by_text("already holds a phenotype called")).to_be_visible()
+
     regenie_takes(held, name, eids)
     assert unzipped(zipped.read_bytes()) == held
     lines = (study / "store/audit.log").read_text().splitlines()
