@@ -12,9 +12,10 @@ CASE, CONTROL = "#D55E00", "#7F8C98"
 """Vermilion and grey: told apart by every kind of colour vision."""
 PALETTE = [
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442",
-    "#7B4FA3", "#8C6D31", "#4D4D4D", "#A6CEE3", "#B2DF8A", "#FB9A99", "#CAB2D6",
+    "#9467BD", "#A0865B", "#999999", "#A6CEE3", "#B2DF8A", "#FB9A99", "#CAB2D6",
+    "#17A2A2", "#C2185B", "#7CB342", "#5C6BC0", "#FFAB91", "#80CBC4",
 ]  # fmt: skip
-"""Okabe and Ito's colours, then lighter ones for many clusters."""
+"""Okabe and Ito's colours, then others that show on light and dark ground."""
 HEIGHT = 420
 
 

@@ -240,7 +240,7 @@ def with_control(table: pd.DataFrame, drawn: Drawn, score: Phenotype) -> pd.Data
     rows = []
     for name, values in (("kept labels", score.values), ("random members", random)):
         r, low, high, _, n = pearson(values, full)
-        row = {"column": f"{name}, with all labels", "r": r, "low": low, "high": high}
+        row = {"column": f"{name} vs all labels", "r": r, "low": low, "high": high}
         rows.append(row | {"r2": r * r, "n": n, "log10p": np.nan})
     return pd.concat([pd.DataFrame(rows).round(4), table], ignore_index=True)
 
