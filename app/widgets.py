@@ -70,7 +70,7 @@ SCAN_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "n_cases": _count("Cases"),
     "n_controls": _count("Controls"),
     "auc": _figure("AUC", "%.3f", _OUT_OF_FOLD),
-    "auc_low": _figure("95 % from", "%.3f"),
+    "auc_low": _figure("AUC 95 % from", "%.3f"),
     "auc_high": _figure("to", "%.3f"),
     "log10p": _figure(
         "−log₁₀ p",
@@ -84,6 +84,10 @@ SCAN_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "increment": _figure("Increment", "%+.3f", "AUC minus that of age + sex."),
     "reason": "Not tested because",
 }
+SCAN_ORDER = (
+    "code", "name", "auc", "log10p", "baseline_auc", "increment", "n_cases",
+    "n_controls", "auc_low", "auc_high", "reason",
+)  # fmt: skip
 ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "code": "Code",
     "name": st.column_config.TextColumn("Name", width="medium"),

@@ -266,7 +266,7 @@ def load_study(path: Path | str) -> Study:
         return Study.model_validate({**content, "folder": file.parent.resolve()})
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'study'}: "
+            f"{_key(item['loc']) or 'study'}: "
             + ("unknown key" if item["type"] == "extra_forbidden" else item["msg"])
             for item in error.errors()
         ]
@@ -274,3 +274,11 @@ def load_study(path: Path | str) -> Study:
             f"{file}: " + "; ".join(problems),
             "mend the keys named; docs/study.md lists every setting",
         ) from error
+
+
+def _key(place: tuple[int | str, ...]) -> str:
+    """Key as the file writes it, without the tag pydantic puts after an encoder."""
+    parts = [str(part) for part in place]
+    if parts[:1] == ["encoders"] and len(parts) > 2:
+        del parts[2]
+    return ".".join(parts)

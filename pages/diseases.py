@@ -46,7 +46,8 @@ with left:
         st.info("No code has enough cases to be tested.")
     st.subheader("All codes", anchor=False)
     st.dataframe(
-        listed.drop(columns=["chapter"]),
+        listed,
+        column_order=widgets.SCAN_ORDER,
         hide_index=True,
         key="scan_table",
         on_select=row_picked,

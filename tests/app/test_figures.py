@@ -158,3 +158,15 @@ def test_the_flow_of_participants_writes_small_counts_as_such():
     shown = dict(zip(table["Participants"], table["Count"], strict=True))
     assert shown["with usable images"] == "598"
     assert not {"2", "11"} & set(shown.values())
+
+
+def test_a_correlation_does_not_tell_the_sexes_of_few_cases():
+    """With 600 people r has one solution in whole numbers: 7 cases as 6 and 1."""
+    people = data.inputs().participants
+    for code in data.scan("liver", "mae")["code"]:
+        score = data.phenotype(recipes.code_itself(code))
+        shown = set(figures.factors(score, unadjusted=None)["column"])
+        cells = pd.crosstab(score.values, people["sex"].to_numpy())
+        small = ((cells > 0) & (cells < 5)).to_numpy().any()
+        assert ("sex" in shown) == (not small), code
+        assert "age" in shown

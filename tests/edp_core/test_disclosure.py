@@ -1,5 +1,6 @@
 """Small counts never leave: each rule is attacked by brute force."""
 
+import doctest
 import itertools
 
 import numpy as np
@@ -7,8 +8,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
+from edp_core import disclosure
 from edp_core.disclosure import (
+    blur,
     breakdown,
     disclose,
     hide_nested,
@@ -19,6 +23,7 @@ from edp_core.disclosure import (
     mask_count,
     roc,
 )
+from edp_core.export import counts as ledger
 
 T = 5
 COUNTS = st.lists(
@@ -332,3 +337,21 @@ def test_codes_below_a_code_are_compared_within_each_cluster():
     # zeros and small counts are left to the rule for partitions
     counts = np.array([0, 0, 3, 3])
     assert not hide_nested_within(clusters, codes, counts, threshold=5).any()
+
+
+# ---- maps, examples --------------------------------------------------------------
+def test_nobody_is_followed_from_map_to_map():
+    points = np.random.default_rng(0).normal(size=(400, 2))
+    one, two = (blur(points, T, rng=np.random.default_rng(seed)) for seed in (1, 2))
+    assert not np.isclose(one, points).any()
+    found = cKDTree(two).query(one)[1]  # the attacker takes the nearest point
+    assert (found == np.arange(400)).mean() < 0.25
+    assert np.corrcoef(one[:, 0], points[:, 0])[0, 1] > 0.9, "still the same map"
+    assert blur(points[:1], T, rng=np.random.default_rng(0)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("module", [disclosure, ledger])
+def test_examples_of_docstrings_hold(module):
+    failed, tried = doctest.testmod(module)
+    assert tried > 0
+    assert failed == 0

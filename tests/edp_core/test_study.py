@@ -80,7 +80,11 @@ def test_not_toml(tmp_path, content):
         ('table = "people.csv"', 'tabel = "x"', r"participants\.tabel: unknown key"),
         ('method = "mae"', 'method = "mea"', r"encoders\.mae"),
         ('method = "mae"', 'method = "mae"\nbase_lr = 0', r"base_lr"),
-        ('method = "mae"', 'method = "mae"\npach = 8', r"pach: unknown key"),
+        (
+            'method = "mae"',
+            'method = "mae"\npach = 8',
+            r"encoders\.\w+\.pach: unknown key",
+        ),
         ('organs = ["retina"]', 'organs = ["brain"]', r"no organ \['brain'\]"),
         ("images/{eid}_{side}", "images/x_{side}", r"needs \{eid\}"),
         ("{eid}_{side}.png", "{eid}.png", "table of sides go together"),
