@@ -83,7 +83,7 @@ def test_not_toml(tmp_path, content):
         (
             'method = "mae"',
             'method = "mae"\npach = 8',
-            r"encoders\.\w+\.pach: unknown key",
+            r"encoders\.\w+\.pach: unk",
         ),
         ('organs = ["retina"]', 'organs = ["brain"]', r"no organ \['brain'\]"),
         ("images/{eid}_{side}", "images/x_{side}", r"needs \{eid\}"),
