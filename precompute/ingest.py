@@ -13,7 +13,7 @@ from PIL import Image
 
 from edp_core.artifacts import THUMBNAIL, write_cohort, write_phenome
 from edp_core.errors import AlignmentError
-from edp_core.people.cohort import Cohort, clean_participants
+from edp_core.people.cohort import Cohort, clean_eids, clean_participants
 from edp_core.people.phenome import build_phenome
 from edp_core.people.population import apply_population
 from edp_core.people.ukb import read_columns, read_eids
@@ -49,11 +49,14 @@ def ingest_phenome(study: Study, cohort: Cohort, folder: Path) -> None:
         columns = {"eid": study.diagnoses.eid, "icd10": study.diagnoses.code}
         raw = read_columns(study.path(study.diagnoses.table), columns)
     phenome, notes = build_phenome(raw, eids)
-    if len(raw) and not len(phenome.traits):
+    named = clean_eids(raw["eid"])[0].isin(eids.tolist())
+    if study.diagnoses is not None and len(raw) and not named.any():
+        # rows whose code alone is unusable are counted; here nobody is known at all
         raise AlignmentError(
-            f"No diagnosis ({len(raw)} rows) is an ICD-10 code of one of the "
-            f"{len(eids)} participants",
-            "check `eid` and `code` under [diagnoses] in study.toml",
+            f"{study.diagnoses.table}: none of its rows, from line 2 on, is about one "
+            "of the participants",
+            "the ids there and in the participants table must be equal: check `eid` "
+            "under [diagnoses] in study.toml",
         )
     write_phenome(folder, phenome)
     write_table(folder, "notes", notes)

@@ -181,12 +181,19 @@ def test_without_diagnoses_there_are_no_traits(tiny, tmp_path):
     assert not len(phenome_of(tiny(end=DIAGNOSES), tmp_path / "b"))
 
 
-@pytest.mark.parametrize("rows", ["101,nothing\n102,\n", "999,I10\n"])
-def test_diagnoses_that_are_nobodys_stop_the_run(tiny, tmp_path, rows):
-    (tmp_path / "codes.csv").write_text("eid,icd10\n" + rows)
-    with pytest.raises(AlignmentError, match=r"No diagnosis \(\d rows\)") as caught:
+def test_diagnoses_of_nobody_stop_the_run(tiny, tmp_path):
+    (tmp_path / "codes.csv").write_text("eid,icd10\n999,I10\n")
+    said = r"codes\.csv: none of its rows, from line 2 on, is about one"
+    with pytest.raises(AlignmentError, match=said) as caught:
         phenome_of(tiny(end=DIAGNOSES), tmp_path / "a")
     assert "[diagnoses]" in caught.value.hint
+
+
+def test_codes_that_are_none_are_counted_and_the_run_goes_on(tiny, tmp_path):
+    (tmp_path / "codes.csv").write_text("eid,icd10\n101,nothing\n102,\n")
+    assert not len(phenome_of(tiny(end=DIAGNOSES), tmp_path / "a"))
+    notes = read_table(tmp_path / "a", "notes").set_index("reason")["count"]
+    assert notes["diagnosis row: no ICD-10 code"] == 2
 
 
 # ---- what stops ------------------------------------------------------------------
