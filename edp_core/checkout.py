@@ -11,8 +11,8 @@ from edp_core.exclusions import known_counts
 from edp_core.export import bundle
 from edp_core.export.selection import ExportRequest
 from edp_core.people.ukb import read_eids
-from edp_core.phenotype import Phenotype, evaluate
-from edp_core.recipe import ColumnSpec, Spec
+from edp_core.phenotype import Inputs, Phenotype, evaluate
+from edp_core.recipe import ClassifierSpec, ClusterSpec, ColumnSpec, Spec
 from edp_core.store import Store
 from edp_core.study import MaeEncoder, Study
 
@@ -47,21 +47,19 @@ def render_study(
     """
     if not specs:
         raise InputError("There is no phenotype to export", "pick at least one")
-    phenotypes = [
-        evaluate(
-            spec,
-            read_inputs(
-                study,
-                store,
-                organ=getattr(spec, "organ", None),
-                encoder=getattr(spec, "encoder", None),
-            ),
-        )
-        for spec in specs
-    ]
+    everyone = read_inputs(study, store)
+    read: dict[tuple[str, str], Inputs] = {}  # an embedding once, however many scores
+    phenotypes = []
+    for spec in specs:
+        inputs = everyone
+        if isinstance(spec, ClassifierSpec | ClusterSpec):
+            pair = (spec.organ, spec.encoder)
+            if pair not in read:
+                read[pair] = read_inputs(study, store, organ=pair[0], encoder=pair[1])
+            inputs = read[pair]
+        phenotypes.append(evaluate(spec, inputs))
     withdrawals = study.populations[study.population].withdrawals
     withdrawn = read_eids(study.path(withdrawals)) if withdrawals else []
-    everyone = read_inputs(study, store)
     codes = sorted({spec.trait for spec in specs if not isinstance(spec, ColumnSpec)})
     return bundle.render(
         ExportRequest(

@@ -84,9 +84,18 @@ def run_study(
 
 
 @app.command()
-def status(study: StudyPath) -> None:
+def status(
+    study: StudyPath,
+    *,
+    verify: Annotated[
+        bool, typer.Option(help="Reread every byte of the store; slow")
+    ] = False,
+) -> None:
     """Show which steps are done, their size and time, and who was left out and why."""
     opened, store = open_study(study)
+    if verify:
+        for name, key in store.refs().items():
+            store.verify(name.split("/")[0], key)
     table = Table("step", "artifact", "state", "size", "seconds", title=opened.name)
     found = states(opened, store)
     for slot, state in found.items():

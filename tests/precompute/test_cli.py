@@ -297,3 +297,15 @@ def test_a_terminal_gets_a_bar():
 )
 def test_sizes_in_words(size, said):
     assert cli.human(size) == said
+
+
+def test_status_rereads_every_byte_when_asked(call, done_study, copy_of):
+    study = copy_of(done_study)
+    assert call("status", study, "--verify")[0] == 0
+    file = next((study / "store" / "atlas").glob("*/umap.npy"))
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1  # the size stays, so only a reread can tell
+    file.write_bytes(bytes(content))
+    assert call("status", study)[0] == 0
+    with pytest.raises(MissingArtifactError, match=r"umap\.npy has other bytes"):
+        call("status", study, "--verify")
