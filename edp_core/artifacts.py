@@ -59,11 +59,11 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
         return diagnoses.model_dump(mode="json", exclude={"table"}) if diagnoses else {}
     if kind == "images":
         return study.organs[rest[0]].model_dump(
-            mode="json", exclude={"images", "channel_names"}
+            mode="json", exclude={"preset", "images", "patch", "channel_names"}
         )
     if kind == "thumbnails":
         return {"size": THUMBNAIL}
-    encoder = study.encoders[rest[1]]
+    encoder = study.encoder(*rest)
     if kind == "encoder":
         ignored = {"organs", "pooling", "block", "checkpoint_minutes", "weights"}
         return encoder.model_dump(mode="json", exclude=ignored)

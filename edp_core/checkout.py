@@ -13,8 +13,9 @@ from edp_core.export.selection import ExportRequest
 from edp_core.people.ukb import read_eids
 from edp_core.phenotype import Inputs, Phenotype, evaluate
 from edp_core.recipe import ClassifierSpec, ClusterSpec, ColumnSpec, Spec
+from edp_core.settings.encoders import MaeEncoder
 from edp_core.store import Store
-from edp_core.study import MaeEncoder, Study
+from edp_core.study import Study
 
 EXPORTED_FIGURES = (
     "n", "n_cases", "n_controls", "auc", "auc_low", "auc_high", "log10p",
@@ -72,7 +73,10 @@ def render_study(
             genotypes=genotypes,
             withdrawn=frozenset(withdrawn),
             versions=bundle.software_versions(),
-            encoders={name: describe_encoder(study, name) for name in study.encoders},
+            encoders={
+                f"{organ}/{name}": describe_encoder(study, organ, name)
+                for organ, name in study.pairs()
+            },
         )
     )
 
@@ -83,9 +87,9 @@ def _without_hidden_counts(phenotype: Phenotype) -> Phenotype:
     return replace(phenotype, figures=shown)
 
 
-def describe_encoder(study: Study, name: str) -> str:
+def describe_encoder(study: Study, organ: str, name: str) -> str:
     """A sentence on how an encoder was made, for the methods paragraph."""
-    encoder = study.encoders[name]
+    encoder = study.encoder(organ, name)
     if not isinstance(encoder, MaeEncoder):
         return f"a vision transformer with published weights ({encoder.model})"
     pooled = (
@@ -93,7 +97,7 @@ def describe_encoder(study: Study, name: str) -> str:
     )
     return (
         f"a masked autoencoder (ViT-{encoder.size}, {encoder.depth} blocks, patch "
-        f"{encoder.patch}, {encoder.mask_ratio:.0%} masked) trained for "
+        f"{encoder.patch_pixels}, {encoder.mask_ratio:.0%} masked) trained for "
         f"{encoder.epochs} epochs on this study's images; the embedding is {pooled} "
         f"of block {encoder.block}"
     )

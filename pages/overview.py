@@ -71,7 +71,8 @@ with left:
         )
 with right:
     st.subheader("Encoder", anchor=False)
-    st.markdown(f"**{choice.encoder}**: {describe_encoder(study, choice.encoder)}.")
+    how = describe_encoder(study, choice.organ, choice.encoder)
+    st.markdown(f"**{choice.encoder}**: {how}.")
     encoder = f"encoder/{choice.organ}/{choice.encoder}"
     if encoder in ready and (store.at(encoder) / "loss.parquet").is_file():
         loss = read_table(store.at(encoder), "loss")

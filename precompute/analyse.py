@@ -11,8 +11,8 @@ import pandas as pd
 from edp_core.errors import InputError
 from edp_core.people.phenome import Phenome
 from edp_core.scoring import adjust, classifier, clusters
+from edp_core.settings.analysis import Analysis
 from edp_core.store import write_array, write_table
-from edp_core.study import Analysis
 from edp_core.vectors import atlas
 from edp_core.vectors.embedding import Embedding
 

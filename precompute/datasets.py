@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edp_core.errors import InputError
-from edp_core.study import Organ
+from edp_core.settings.organs import Organ
 
 MAX_PIXELS = 100_000_000
 """Larger images are refused before they are decoded."""
@@ -133,7 +133,7 @@ def read_image(image: ImageFile, organ: Organ) -> np.ndarray:
         raise Unusable(image.problem)
     pixels = _npy(image.path) if image.path.suffix == ".npy" else _picture(image.path)
     pixels = _channels(pixels, organ.channels)
-    if pixels.std(axis=(0, 1)).max() < organ.blank_sd:
+    if pixels.std(axis=(0, 1)).max() < organ.quality.blank_sd:
         raise Unusable("blank image")
     if organ.crop == "fundus":
         pixels = _crop_disc(pixels, pixels.mean(axis=2))

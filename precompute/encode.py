@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from edp_core.errors import InputError, MissingArtifactError
-from edp_core.study import Encoder, MaeEncoder
+from edp_core.settings.encoders import Encoder, MaeEncoder
 from precompute.encoders.augment import normalise, to_unit
 from precompute.encoders.mae import MaskedAutoencoder
 from precompute.encoders.pretrained import PretrainedViT, build

@@ -17,8 +17,9 @@ from edp_core.people.cohort import Cohort, clean_eids, clean_participants
 from edp_core.people.phenome import build_phenome
 from edp_core.people.population import apply_population
 from edp_core.people.ukb import read_columns, read_eids
+from edp_core.settings.organs import Organ
 from edp_core.store import read_array, write_array, write_table
-from edp_core.study import Organ, Study
+from edp_core.study import Study
 from precompute.datasets import ImageFile, Unusable, find_images, read_image
 
 Report = Callable[[int, int], None]
@@ -114,7 +115,7 @@ def ingest_images(
         raise AlignmentError(
             f"None of {len(images)} images can be used: "
             + "; ".join(f"{reason}" for reason in reasons.index),
-            "check channels, crop and blank_sd of the organ in study.toml",
+            "check channels, crop and quality of the organ in study.toml",
         )
     _shrink(scratch, folder / "images.npy", len(usable))
     kept = [images[i] for i in usable]

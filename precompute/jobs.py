@@ -15,8 +15,9 @@ import numpy as np
 from edp_core import artifacts
 from edp_core.artifacts import VERSIONS, settings_of
 from edp_core.errors import InputError
+from edp_core.settings.encoders import MaeEncoder
 from edp_core.store import Recipe, Store, digest, read_array, read_table
-from edp_core.study import MaeEncoder, Study
+from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
 from precompute import analyse, ingest
 from precompute.datasets import ImageFile
@@ -141,7 +142,7 @@ class Jobs:
         )
 
     def _encoder(self, organ: str, name: str) -> Job:
-        settings = self.study.encoders[name]
+        settings = self.study.encoder(organ, name)
         slot = f"encoder/{organ}/{name}"
         inputs = self._content(organ, "images.npy")
         weights: Path | None = None
@@ -187,7 +188,7 @@ class Jobs:
             vectors = encode_images(
                 read_array(source, "images"),
                 self.store.at(f"encoder/{organ}/{name}"),
-                self.study.encoders[name],
+                self.study.encoder(organ, name),
                 progress=lambda p: report(p.done, p.total),
             )
             rows = read_table(source, "rows")

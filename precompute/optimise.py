@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from edp_core.study import MaeEncoder
+from edp_core.settings.encoders import MaeEncoder
 
 
 def random_numbers(seed: int, *position: int) -> torch.Generator:

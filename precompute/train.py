@@ -23,8 +23,8 @@ import torch
 from safetensors.torch import save
 
 from edp_core.errors import ConvergenceError, InputError
+from edp_core.settings.encoders import MaeEncoder
 from edp_core.store import canonical_json, write_atomic, write_table
-from edp_core.study import MaeEncoder
 from precompute.checkpoint import (
     Checkpoint,
     History,

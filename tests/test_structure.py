@@ -12,24 +12,28 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from edp_core import study
+from edp_core.settings import analysis, base, encoders, organs, people
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("edp_core", "precompute", "app", "pages")
 MOST_LINES, MOST_LINES_OF_A_PAGE = 300, 90
 
-COMMON = set(study.MaeEncoder.model_fields) & set(study.PretrainedEncoder.model_fields)
+COMMON = set(encoders.MaeEncoder.model_fields) & set(
+    encoders.PretrainedEncoder.model_fields
+)
 SECTIONS = {
     "Top of the file": (study.Study, {"folder"}, None),
-    "`[participants]`": (study.Participants, set(), None),
-    "`[diagnoses]`": (study.Diagnoses, set(), None),
-    "`[organs.NAME]`": (study.Organ, set(), None),
-    "`[encoders.NAME]`": (study.MaeEncoder, set(), COMMON),
-    '`method = "mae"`': (study.MaeEncoder, COMMON, None),
-    '`method = "pretrained"`': (study.PretrainedEncoder, COMMON, None),
-    "`[populations.NAME]`": (study.Population, set(), None),
-    "A rule": (study.Rule, set(), None),
-    "`[analysis]`": (study.Analysis, set(), None),
-    "`[disclosure]`": (study.Disclosure, set(), None),
+    "`[participants]`": (people.Participants, set(), None),
+    "`[diagnoses]`": (people.Diagnoses, set(), None),
+    "`[organs.NAME]`": (organs.Organ, set(), None),
+    "`[organs.NAME.quality]`": (organs.Quality, set(), None),
+    "`[encoders.NAME]`": (encoders.MaeEncoder, set(), COMMON),
+    '`method = "mae"`': (encoders.MaeEncoder, COMMON, None),
+    '`method = "pretrained"`': (encoders.PretrainedEncoder, COMMON, None),
+    "`[populations.NAME]`": (people.Population, set(), None),
+    "A rule": (people.Rule, set(), None),
+    "`[analysis]`": (analysis.Analysis, set(), None),
+    "`[disclosure]`": (analysis.Disclosure, set(), None),
 }
 """Heading → model, fields not listed there, the only ones listed there."""
 
@@ -65,7 +69,7 @@ def default_of(field):
         return "not set"
     if isinstance(field.default, BaseModel):
         return "see below"
-    if field.default == {"everyone": study.Population()}:
+    if field.default == {"everyone": people.Population()}:
         return "`everyone`, without rules"
     value = list(field.default) if isinstance(field.default, tuple) else field.default
     return f"`{json.dumps(value)}`"
@@ -74,10 +78,11 @@ def default_of(field):
 def test_every_model_of_a_study_has_its_section():
     models = {
         value
-        for value in vars(study).values()
+        for module in (study, analysis, encoders, organs, people)
+        for value in vars(module).values()
         if isinstance(value, type)
         and issubclass(value, BaseModel)
-        and value.__module__ == study.__name__
+        and value is not base.Settings
         and not value.__name__.startswith("_")
     }
     assert models == {model for model, *_ in SECTIONS.values()}

@@ -162,7 +162,7 @@ def render_methods(
     runs
         Files and covariates of the association.
     encoders
-        Encoder → a sentence on how it was trained.
+        ``organ/encoder`` → a sentence on how it was trained.
     notes
         What happened to the covariates.
     """
@@ -186,7 +186,8 @@ def render_methods(
         if figures:
             lines += [f"Figures of the score before export: {'; '.join(figures)}.", ""]
         lines += [f"Note: {text}\n" for text in warnings(entry.spec, entry.figures)]
-    used = sorted({e.spec.encoder for e in entries if hasattr(e.spec, "encoder")})
+    made = [e.spec for e in entries if isinstance(e.spec, ClassifierSpec | ClusterSpec)]
+    used = sorted({f"{spec.organ}/{spec.encoder}" for spec in made})
     told = [f"{name}: {encoders[name]}" for name in used if name in encoders]
     if told:
         lines += ["## Encoders", "", *[f"- {text}" for text in told], ""]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from edp_core.errors import InputError
 from edp_core.people.cohort import Cohort
-from edp_core.study import Population
+from edp_core.settings.people import Population
 
 
 def apply_population(

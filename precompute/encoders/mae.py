@@ -21,7 +21,7 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from edp_core.errors import InputError
-from edp_core.study import MaeEncoder
+from edp_core.settings.encoders import MaeEncoder
 from precompute.encoders.vit import (
     WIDTHS,
     Pooling,
@@ -99,15 +99,15 @@ def masked_loss(predictions: Tensor, targets: Tensor, hidden: Tensor) -> Tensor:
 
 def check_settings(settings: MaeEncoder, image_size: int) -> None:
     """Raise `InputError`, naming the setting, where a network cannot be built."""
-    if image_size % settings.patch:
+    if image_size % settings.patch_pixels:
         fits = [p for p in range(2, 65) if image_size % p == 0]
         raise InputError(
             f"Images of {image_size} pixels cannot be cut into patches of "
-            f"{settings.patch}",
+            f"{settings.patch_pixels}",
             f"set patch to one of {fits}, or image_size to a multiple of "
-            f"{settings.patch}, in [encoders.*]",
+            f"{settings.patch_pixels}, in [encoders.*]",
         )
-    patches = (image_size // settings.patch) ** 2
+    patches = (image_size // settings.patch_pixels) ** 2
     visible = int(patches * (1 - settings.mask_ratio))
     if not 0 < visible < patches:
         raise InputError(
@@ -138,15 +138,15 @@ class MaskedAutoencoder(nn.Module):
     def __init__(self, settings: MaeEncoder, *, channels: int, image_size: int) -> None:
         super().__init__()
         check_settings(settings, image_size)
-        self.patch = settings.patch
+        self.patch = settings.patch_pixels
         self.norm_pix = settings.norm_pix
         self.mask_ratio = settings.mask_ratio
         dim, heads = WIDTHS[settings.size]
-        grid = image_size // settings.patch
+        grid = image_size // settings.patch_pixels
         self.n_patches = grid**2
         block = partial(Block, mlp_ratio=4.0, qkv_bias=True)
 
-        self.patch_embed = PatchEmbed(image_size, settings.patch, channels, dim)
+        self.patch_embed = PatchEmbed(image_size, settings.patch_pixels, channels, dim)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.blocks = nn.ModuleList(block(dim, heads) for _ in range(settings.depth))
         self.norm = LayerNorm(dim)
@@ -158,7 +158,7 @@ class MaskedAutoencoder(nn.Module):
             block(width, settings.decoder_heads) for _ in range(settings.decoder_depth)
         )
         self.decoder_norm = LayerNorm(width)
-        self.decoder_pixels = nn.Linear(width, settings.patch**2 * channels)
+        self.decoder_pixels = nn.Linear(width, settings.patch_pixels**2 * channels)
 
         self.positions: Tensor
         self.decoder_positions: Tensor

@@ -24,8 +24,8 @@ from timm.models import adapt_input_conv, eva, vision_transformer
 from torch import Tensor, nn
 
 from edp_core.errors import InputError
+from edp_core.settings.encoders import PretrainedEncoder
 from edp_core.store import write_atomic
-from edp_core.study import PretrainedEncoder
 from precompute.encoders.vit import Pooling, block_number, pool
 
 FILTERS: dict[type[nn.Module], Callable[..., dict[str, Tensor]]] = {

@@ -53,7 +53,7 @@ def test_every_kind_has_a_version():
         ('pooling = "mean"', 'pooling = "cls"', {"embedding"}),
         ('method = "mae"', 'method = "mae"\ncheckpoint_minutes = 9', set()),
         ("image_size = 48", "image_size = 64", {"images"}),
-        ('crop = "none"', "blank_sd = 9", {"images"}),
+        ('crop = "none"', "quality = { blank_sd = 9 }", {"images"}),
         ('code = "icd10"', 'code = "code"', {"phenome"}),
         ('sex = "p31"', 'sex = "p32"', {"cohort"}),
         ('table = "participants.csv"', 'table = "people.csv"', set()),

@@ -11,8 +11,9 @@ from edp_core.errors import AlignmentError, InputError, MissingArtifactError
 from edp_core.export import card
 from edp_core.export.regenie import validate_table
 from edp_core.phenotype import ClassifierSpec, ClusterSpec, CodeSpec, evaluate
+from edp_core.settings.encoders import MaeEncoder, PretrainedEncoder
 from edp_core.store import Store, read_table
-from edp_core.study import MaeEncoder, PretrainedEncoder, Study, load_study
+from edp_core.study import Study, load_study
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,7 @@ def test_a_study_that_is_not_done_names_the_command(raw_study, specs):
 
 
 def test_encoders_are_described_as_they_are_set(study):
-    said = describe_encoder(study, "mae")
+    said = describe_encoder(study, "liver", "mae")
     encoder = study.encoders["mae"]
     assert isinstance(encoder, MaeEncoder)
     assert f"ViT-{encoder.size}, {encoder.depth} blocks" in said
@@ -154,4 +155,4 @@ def test_encoders_are_described_as_they_are_set(study):
     other = study.model_copy(
         update={"encoders": {"vit": PretrainedEncoder(method="pretrained")}}
     )
-    assert "published weights (vit_base" in describe_encoder(other, "vit")
+    assert "published weights (vit_base" in describe_encoder(other, "liver", "vit")

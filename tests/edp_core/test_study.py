@@ -6,7 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from edp_core.errors import InputError
-from edp_core.study import Organ, Rule, Study, load_study
+from edp_core.settings.organs import Organ
+from edp_core.settings.people import Rule
+from edp_core.study import Study, load_study
 
 TOML = """\
 name = "A study"

@@ -7,8 +7,9 @@ import pytest
 from edp_core.artifacts import read_cohort
 from edp_core.errors import InputError
 from edp_core.people.phenome import build_phenome
+from edp_core.settings.analysis import Analysis
 from edp_core.store import Store, read_array, read_table
-from edp_core.study import Analysis, load_study
+from edp_core.study import load_study
 from edp_core.vectors.embedding import Embedding
 from precompute.analyse import make_atlas, make_enrichment, make_scan
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from edp_core.errors import InputError
-from edp_core.study import Organ
+from edp_core.settings.organs import Organ
 from precompute import datasets
 from precompute.datasets import CLASH, ImageFile, Unusable, find_images, read_image
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from edp_core.errors import InputError, MissingArtifactError
-from edp_core.study import MaeEncoder
+from edp_core.settings.encoders import MaeEncoder
 from precompute.encode import encode_images, load_encoder
 from precompute.train import train_mae
 

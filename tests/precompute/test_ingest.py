@@ -213,7 +213,7 @@ def test_no_usable_image_at_all_stops_with_the_reasons(tiny, tmp_path):
         ingest(tiny())
     assert "not an image file" in got.value.message
     assert "blank image" in got.value.message
-    assert "blank_sd" in got.value.hint
+    assert "quality" in got.value.hint
     store = Store(load_study(tmp_path).store_path)
     assert list((store.root / "images").iterdir()) == [], "nothing half made"
 

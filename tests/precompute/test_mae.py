@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from edp_core.errors import InputError
-from edp_core.study import MaeEncoder
+from edp_core.settings.encoders import MaeEncoder
 from precompute.encoders.augment import (
     augment,
     channel_moments,

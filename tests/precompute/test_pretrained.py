@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from edp_core.errors import InputError
-from edp_core.study import PretrainedEncoder
+from edp_core.settings.encoders import PretrainedEncoder
 from precompute.encode import encode_images
 from precompute.encoders.pretrained import prepare_pretrained
 

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from edp_core.errors import ConvergenceError, InputError
-from edp_core.study import MaeEncoder
+from edp_core.settings.encoders import MaeEncoder
 from precompute import train
 from precompute.checkpoint import BEFORE, LAST
 from precompute.optimise import learning_rate, make_optimizer, random_numbers

@@ -151,7 +151,7 @@ def test_methods_name_what_was_done(make: SimpleNamespace) -> None:
             make.classifier(spec={"remove_pcs": (1, 2), "remove_covariates": ("bmi",)}),
             make.code(),
             simulated=True,
-            encoders={"mae": "a masked autoencoder, 30 epochs"},
+            encoders={"retina/mae": "a masked autoencoder, 30 epochs"},
             versions={"numpy": "2.1"},
         )
     )["methods.md"].decode()

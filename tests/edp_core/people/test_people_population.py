@@ -7,7 +7,7 @@ import pytest
 from edp_core.errors import InputError
 from edp_core.people.cohort import Cohort
 from edp_core.people.population import apply_population
-from edp_core.study import Population, Rule
+from edp_core.settings.people import Population, Rule
 
 
 @pytest.fixture
