@@ -1,0 +1,1 @@
+"""Opens one file of images, rightly or with the reason why not."""
