@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from edp_core.errors import AlignmentError
+from edp_core.inputs import Inputs
 from edp_core.people.cohort import Cohort
+from edp_core.people.measures import Joined, join_volumes
 from edp_core.people.phenome import Phenome
-from edp_core.phenotype import Inputs
 from edp_core.recipe import Clustering
 from edp_core.store import Store, read_array, read_table, write_array, write_table
 from edp_core.study import Study
@@ -152,14 +153,20 @@ def read_inputs(
 ) -> Inputs:
     """Gather what `evaluate` needs for one organ and encoder.
 
-    Without an organ only the baselines (code, column) can be evaluated.
+    Without an organ only the baselines (code, column) can be evaluated. Participants
+    carry the volumes of every organ that has any, not of the asked one alone: a volume
+    of another organ is a covariate as good as an age.
     """
     keys = {"cohort": store.ref("cohort"), "phenome": store.ref("phenome")}
     cohort = read_cohort(store)
     phenome = read_phenome(store)
+    joined = _with_volumes(study, store, cohort)
+    keys |= {slot: store.ref(slot) for slot in joined.measured.values()}
     shared: dict[str, Any] = {
         "population": study.population,
-        "participants": cohort.participants,
+        "participants": joined.participants,
+        "measured": joined.measured,
+        "notes": joined.notes,
         "phenome": phenome,
         "categories": study.participants.categories,
         "threshold": study.disclosure.threshold,
@@ -190,6 +197,19 @@ def read_inputs(
         pc_components=np.array(read_array(atlas, "pc_components")),
         **shared,
     )
+
+
+def _with_volumes(study: Study, store: Store, cohort: Cohort) -> Joined:
+    """Participants with the volumes measured in the ingest of each organ's images."""
+    tables = {}
+    for organ in study.organs:
+        slot = f"images/{organ}"
+        if slot not in store.refs():
+            continue
+        # asked of the manifest: a table that is named there but gone must raise
+        if "measures.parquet" in store.manifest("images", store.ref(slot))["files"]:
+            tables[organ] = read_table(store.at(slot), "measures")
+    return join_volumes(cohort.participants, tables)
 
 
 def _clustering_in(settings: Mapping[str, Any]) -> Clustering:

@@ -12,13 +12,14 @@ from edp_core.export import bundle
 from edp_core.export.selection import ExportRequest
 from edp_core.people.ukb import read_eids
 from edp_core.phenotype import Inputs, Phenotype, evaluate
-from edp_core.recipe import ClassifierSpec, ClusterSpec, ColumnSpec, Spec
+from edp_core.recipe import Spec, VectorSpec
 from edp_core.settings.encoders import MaeEncoder
 from edp_core.store import Store
 from edp_core.study import Study
 
 EXPORTED_FIGURES = (
     "n", "n_cases", "n_controls", "auc", "auc_low", "auc_high", "log10p",
+    "variance_explained",
 )  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def render_study(
     phenotypes = []
     for spec in specs:
         inputs = everyone
-        if isinstance(spec, ClassifierSpec | ClusterSpec):
+        if isinstance(spec, VectorSpec):
             pair = (spec.organ, spec.encoder)
             if pair not in read:
                 read[pair] = read_inputs(study, store, organ=pair[0], encoder=pair[1])
@@ -61,7 +62,7 @@ def render_study(
         phenotypes.append(evaluate(spec, inputs))
     withdrawals = study.populations[study.population].withdrawals
     withdrawn = read_eids(study.path(withdrawals)) if withdrawals else []
-    codes = sorted({spec.trait for spec in specs if not isinstance(spec, ColumnSpec)})
+    codes = sorted({spec.trait for spec in specs if hasattr(spec, "trait")})
     return bundle.render(
         ExportRequest(
             phenotypes=[_without_hidden_counts(found) for found in phenotypes],

@@ -11,39 +11,43 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
-from edp_core.disclosure import DEFAULT_THRESHOLD
 from edp_core.errors import InputError, MissingArtifactError
-from edp_core.people.phenome import Phenome
+from edp_core.inputs import Inputs, check_keys, numbers_of
 from edp_core.recipe import (
     SPEC,
+    AxisSpec,
     ClassifierSpec,
     Clustering,
     ClusterSpec,
     CodeSpec,
     ColumnSpec,
+    GuidedSpec,
     Labels,
     PhenotypeSpec,
     Spec,
+    VectorSpec,
 )
-from edp_core.scoring import adjust, classifier, clusters, fewshot
+from edp_core.scoring import adjust, axes, classifier, clusters, fewshot
 from edp_core.scoring.classifier import POOLED
 from edp_core.scoring.discriminant import effective_axes
 from edp_core.stats.ranks import rank_test
 
 __all__ = [
     "SPEC",
+    "AxisSpec",
     "ClassifierSpec",
     "ClusterSpec",
     "Clustering",
     "CodeSpec",
     "ColumnSpec",
+    "GuidedSpec",
     "Inputs",
     "Labels",
     "Phenotype",
     "PhenotypeSpec",
     "Spec",
+    "VectorSpec",
     "adjusted_vectors",
     "evaluate",
 ]
@@ -65,7 +69,8 @@ class Phenotype:
         (n_participants,) fold of each participant, −1 where none; `None` for scores
         made without folds.
     figures
-        Numbers for the card and the screen (n_cases, auc, log10p, …).
+        Numbers for the card and the screen (n, n_cases, auc, log10p,
+        variance_explained, …).
     """
 
     spec: Spec
@@ -74,48 +79,6 @@ class Phenotype:
     kind: Literal["quantitative", "binary"]
     folds: np.ndarray | None = None
     figures: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What `evaluate` works on.
-
-    Attributes
-    ----------
-    population
-        Name of the population everything was learnt from.
-    keys
-        Content keys: ``cohort``, ``phenome`` and, with an organ, ``embedding``,
-        ``atlas``.
-    participants
-        The cohort, sorted by ``eid``; n_participants rows.
-    phenome
-        Its traits.
-    categories
-        Columns of ``participants`` that are categories.
-    seen
-        (n_seen,) rows of ``participants`` that have an embedding, ascending.
-    vectors
-        (n_seen, n_axes) float32.
-    clusters
-        (n_seen,) Leiden labels, made as ``clustering`` says.
-    pc_components
-        (n_pcs, n_axes) principal axes of the centred embedding.
-    threshold
-        Fewest cases a cluster is scored by: fewer would be told by the score.
-    """
-
-    population: str
-    keys: Mapping[str, str]
-    participants: pd.DataFrame
-    phenome: Phenome
-    categories: tuple[str, ...] = ()
-    seen: np.ndarray | None = None
-    vectors: np.ndarray | None = None
-    clusters: np.ndarray | None = None
-    clustering: Clustering | None = None
-    pc_components: np.ndarray | None = None
-    threshold: int = DEFAULT_THRESHOLD
 
 
 def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
@@ -139,90 +102,34 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
     MissingArtifactError
         Where the recipe was made from other artifacts than ``inputs`` holds.
     InputError
-        Where the trait, the column, the cluster or a component does not exist, or too
-        few cases are left.
+        Where the trait, the column, the cluster, the axis or a component does not
+        exist, or too few cases are left.
     """
-    _check_keys(spec, inputs)
+    check_keys(spec, inputs)
     eids = inputs.participants["eid"].to_numpy(str)
     if isinstance(spec, CodeSpec):
         cases = inputs.phenome.cases(spec.trait)
         counts = {"n": len(cases), "n_cases": int(cases.sum())}
         return Phenotype(spec, eids, cases.astype(float), "binary", figures=counts)
+    folds: np.ndarray | None = None
+    figures: dict[str, Any] = {}
     if isinstance(spec, ColumnSpec):
-        values = _column(spec.column, inputs)
-        return Phenotype(
-            spec,
-            eids,
-            values,
-            "quantitative",
-            figures={"n": int(np.isfinite(values).sum())},
-        )
-    if inputs.seen is None or inputs.vectors is None:
-        raise MissingArtifactError(
-            f"The embedding {spec.organ}/{spec.encoder} is not at hand",
-            "run: python -m precompute run STUDY",
-        )
-    everyone = inputs.phenome.cases(spec.trait)
-    cases = everyone[inputs.seen]
-    labelled = fewshot.keep_labels(
-        cases, share=spec.labels.share, seed=spec.labels.seed
-    )
-    vectors = adjusted_vectors(spec, inputs)
-    if isinstance(spec, ClassifierSpec):
-        folds = classifier.fold_partition(len(eids), spec.folds, seed=spec.fold_seed)
-        seen_scores = classifier.score_trait(
-            vectors,
-            cases,
-            folds=folds[inputs.seen],
-            shrinkage=spec.shrinkage,
-            labelled=labelled,
-        )
-        axes = effective_axes(vectors, shrinkage=spec.shrinkage)
-        test = rank_test(seen_scores, cases, inflation=POOLED, axes=axes)
-        figures: dict[str, Any] = {
-            "auc": float(test.auc[0]),
-            "auc_low": float(test.auc_low[0]),
-            "auc_high": float(test.auc_high[0]),
-            "log10p": float(test.log10p[0]),
-        }
-        all_folds = np.full(len(eids), -1, np.int64)
-        all_folds[inputs.seen] = folds[inputs.seen]
+        values = numbers_of(spec.column, inputs)
     else:
-        inside = _clusters(spec, inputs) == spec.cluster
-        if (cases & inside).sum() < inputs.threshold:
-            raise InputError(
-                f"The cluster holds fewer than {inputs.threshold} such cases",
-                "choose another cluster; the screen names those with most cases",
-            )
-        members = labelled & inside
-        seen_scores = clusters.cluster_score(
-            vectors,
-            members,
-            centred=spec.centred,
-            self_excluded=spec.self_excluded,
-        )
-        # No p-value: the cluster's cases define the score. The AUC is of the others.
-        outside = cases & ~members
-        test = rank_test(np.where(members, np.nan, seen_scores), outside)
-        figures = {
-            "n_members": int(members.sum()),
-            "auc_others": float(test.auc[0]),
-            "auc_others_low": float(test.auc_low[0]),
-            "auc_others_high": float(test.auc_high[0]),
-        }
-        all_folds = None
-    values = np.full(len(eids), np.nan)
-    values[inputs.seen] = spec.sign * seen_scores
-    figures |= {
-        "n": int(np.isfinite(values).sum()),
-        "n_cases": int(cases.sum()),
-        "n_controls": int((~cases).sum()),
-        "n_labelled": int(labelled.sum()),
-    }
-    return Phenotype(spec, eids, values, "quantitative", all_folds, figures)
+        seen = _seen(spec, inputs)
+        if isinstance(spec, AxisSpec):
+            scores, figures = _along_axis(spec, inputs)
+        elif isinstance(spec, ClassifierSpec):
+            scores, folds, figures = _classified(spec, inputs, seen=seen)
+        else:
+            scores, figures = _like_cluster(spec, inputs, seen=seen)
+        values = np.full(len(eids), np.nan)
+        values[seen] = spec.sign * scores
+    counts = {"n": int(np.isfinite(values).sum())}
+    return Phenotype(spec, eids, values, "quantitative", folds, counts | figures)
 
 
-def adjusted_vectors(spec: ClassifierSpec | ClusterSpec, inputs: Inputs) -> np.ndarray:
+def adjusted_vectors(spec: VectorSpec, inputs: Inputs) -> np.ndarray:
     """Vectors of the seen participants, the recipe's factors regressed out."""
     if inputs.vectors is None or inputs.seen is None or inputs.pc_components is None:
         raise MissingArtifactError(
@@ -252,22 +159,97 @@ def adjusted_vectors(spec: ClassifierSpec | ClusterSpec, inputs: Inputs) -> np.n
     return adjust.remove(inputs.vectors, design=design, pcs=components)
 
 
-def _check_keys(spec: Spec, inputs: Inputs) -> None:
-    if spec.population != inputs.population:
+def _seen(spec: VectorSpec, inputs: Inputs) -> np.ndarray:
+    if inputs.seen is None or inputs.vectors is None:
         raise MissingArtifactError(
-            f"The recipe is for the population {spec.population!r}, the study is set "
-            f"to {inputs.population!r}",
-            "set `population` in study.toml and run: python -m precompute run STUDY",
+            f"The embedding {spec.organ}/{spec.encoder} is not at hand",
+            "run: python -m precompute run STUDY",
         )
-    for kind in ("cohort", "phenome", "embedding", "atlas"):
-        wanted = getattr(spec, kind, None)
-        if wanted is not None and wanted != inputs.keys.get(kind):
-            raise MissingArtifactError(
-                f"The recipe was made from another {kind} ({wanted}) than the study "
-                f"holds now ({inputs.keys.get(kind)})",
-                "design the phenotype again, or restore the study file and data it "
-                "was made with",
-            )
+    return inputs.seen
+
+
+def _along_axis(spec: AxisSpec, inputs: Inputs) -> tuple[np.ndarray, dict[str, Any]]:
+    vectors = adjusted_vectors(spec, inputs)
+    whole = np.asarray(inputs.vectors)
+    direction = (
+        axes.component_direction(np.asarray(inputs.pc_components), spec.axis)
+        if spec.of == "pc"
+        else axes.axis_direction(spec.axis, whole.shape[1])
+    )
+    # of the embedding as it is: the figure that names the axis, whatever is removed
+    share = axes.variance_explained(whole, direction)
+    return axes.directed_score(vectors, direction), {"variance_explained": share}
+
+
+def _labels(
+    spec: GuidedSpec, inputs: Inputs, seen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Cases among the seen, those whose label is used, and their counts."""
+    cases = inputs.phenome.cases(spec.trait)[seen]
+    labelled = fewshot.keep_labels(
+        cases, share=spec.labels.share, seed=spec.labels.seed
+    )
+    counts = {
+        "n_cases": int(cases.sum()),
+        "n_controls": int((~cases).sum()),
+        "n_labelled": int(labelled.sum()),
+    }
+    return cases, labelled, counts
+
+
+def _classified(
+    spec: ClassifierSpec, inputs: Inputs, *, seen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Scores of the seen, everybody's fold (−1 = none), and figures."""
+    cases, labelled, figures = _labels(spec, inputs, seen)
+    vectors = adjusted_vectors(spec, inputs)
+    n = len(inputs.participants)
+    folds = classifier.fold_partition(n, spec.folds, seed=spec.fold_seed)
+    scores = classifier.score_trait(
+        vectors,
+        cases,
+        folds=folds[seen],
+        shrinkage=spec.shrinkage,
+        labelled=labelled,
+    )
+    used = effective_axes(vectors, shrinkage=spec.shrinkage)
+    test = rank_test(scores, cases, inflation=POOLED, axes=used)
+    figures |= {
+        "auc": float(test.auc[0]),
+        "auc_low": float(test.auc_low[0]),
+        "auc_high": float(test.auc_high[0]),
+        "log10p": float(test.log10p[0]),
+    }
+    all_folds = np.full(n, -1, np.int64)
+    all_folds[seen] = folds[seen]
+    return scores, all_folds, figures
+
+
+def _like_cluster(
+    spec: ClusterSpec, inputs: Inputs, *, seen: np.ndarray
+) -> tuple[np.ndarray, dict[str, Any]]:
+    cases, labelled, figures = _labels(spec, inputs, seen)
+    vectors = adjusted_vectors(spec, inputs)
+    inside = _clusters(spec, inputs) == spec.cluster
+    if (cases & inside).sum() < inputs.threshold:
+        raise InputError(
+            f"The cluster holds fewer than {inputs.threshold} such cases",
+            "choose another cluster; the screen names those with most cases",
+        )
+    members = labelled & inside
+    scores = clusters.cluster_score(
+        vectors, members, centred=spec.centred, self_excluded=spec.self_excluded
+    )
+    # No p-value: the cluster's cases define the score. The AUC is of the others.
+    outside = cases & ~members
+    test = rank_test(np.where(members, np.nan, scores), outside)
+    figures |= {
+        "n_members": int(members.sum()),
+        "auc_others": float(test.auc[0]),
+        "auc_others_low": float(test.auc_low[0]),
+        "auc_others_high": float(test.auc_high[0]),
+    }
+    return scores, figures
 
 
 def _clusters(spec: ClusterSpec, inputs: Inputs) -> np.ndarray:
@@ -283,18 +265,3 @@ def _clusters(spec: ClusterSpec, inputs: Inputs) -> np.ndarray:
             "pick one of the list on the screen Clusters",
         )
     return labels
-
-
-def _column(name: str, inputs: Inputs) -> np.ndarray:
-    people = inputs.participants
-    if name not in people.columns or name == "eid":
-        raise InputError(
-            f"The participants table has no column {name!r}",
-            f"it has: {', '.join(people.columns.drop('eid'))}",
-        )
-    if not pd.api.types.is_numeric_dtype(people[name]):
-        raise InputError(
-            f"The column {name!r} is a category, not a quantity",
-            "pick a column of numbers",
-        )
-    return people[name].to_numpy(float)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
@@ -17,6 +26,17 @@ class _Spec(BaseModel):
     population: str
     cohort: str
     """Content key of the cohort."""
+    measured: dict[str, str] = {}
+    """Slot ``images/<organ>`` → content key, for each organ whose measured volume
+    (`edp_core.people.measures`) the recipe uses; empty where it uses none."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave an empty ``measured`` out: cards older than it keep their bytes."""
+        content: dict[str, Any] = write(self)
+        if not self.measured:
+            content.pop("measured", None)
+        return content
 
 
 class Labels(BaseModel):
@@ -45,22 +65,19 @@ class Clustering(BaseModel):
     seed: Seed
 
 
-class _ImageSpec(_Spec):
+class _VectorSpec(_Spec):
+    """What is made of an embedding."""
+
     organ: str
     encoder: str
     embedding: str
     """Content key of the embedding."""
-    phenome: str
-    """Content key of the phenome."""
-    trait: str
-    """ICD-10 code, without a dot."""
-    labels: Labels = Labels()
     remove_pcs: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """Principal components of the embedding regressed out, counted from 1."""
     remove_covariates: tuple[str, ...] = ()
     """Participants columns regressed out of every axis, with an intercept."""
     sign: Literal[1, -1] = 1
-    """1: higher = more like the cases; −1: the opposite."""
+    """1: as the method gives it (guided: higher = more like the cases); −1: turned."""
 
     @field_validator("remove_pcs", "remove_covariates")
     @classmethod
@@ -70,7 +87,17 @@ class _ImageSpec(_Spec):
         return value
 
 
-class ClassifierSpec(_ImageSpec):
+class _GuidedSpec(_VectorSpec):
+    """What is made of an embedding under the guidance of a trait."""
+
+    phenome: str
+    """Content key of the phenome."""
+    trait: str
+    """ICD-10 code, without a dot."""
+    labels: Labels = Labels()
+
+
+class ClassifierSpec(_GuidedSpec):
     """Classifier-guided: out-of-fold linear discriminant, standardised in fold."""
 
     method: Literal["classifier"] = "classifier"
@@ -79,7 +106,7 @@ class ClassifierSpec(_ImageSpec):
     shrinkage: Annotated[float, Field(ge=0, lt=10, allow_inf_nan=False)] = 0.1
 
 
-class ClusterSpec(_ImageSpec):
+class ClusterSpec(_GuidedSpec):
     """Cluster-guided: cosine likeness to the mean of one cluster's cases."""
 
     method: Literal["cluster"] = "cluster"
@@ -89,6 +116,28 @@ class ClusterSpec(_ImageSpec):
     cluster: Annotated[int, Field(ge=0)]
     centred: bool = True
     self_excluded: bool = True
+
+
+class AxisSpec(_VectorSpec):
+    """One axis of the embedding, or one of its principal components; no labels."""
+
+    method: Literal["axis"] = "axis"
+    of: Literal["pc", "axis"] = "pc"
+    axis: Annotated[int, Field(ge=1)]
+    """Which one, counted from 1: PC 1 has the largest variance; axis 1 is the first
+    column of the embedding."""
+    atlas: str | None = None
+    """Content key of the atlas whose components are meant; none for an axis."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> AxisSpec:
+        if (self.of == "pc") != (self.atlas is not None):
+            raise ValueError(
+                "a PC names its atlas, an axis of the embedding names none"
+            )
+        if self.of == "pc" and self.axis in self.remove_pcs:
+            raise ValueError(f"PC{self.axis} cannot be removed from itself")
+        return self
 
 
 class CodeSpec(_Spec):
@@ -106,7 +155,11 @@ class ColumnSpec(_Spec):
     column: str
 
 
-Spec = ClassifierSpec | ClusterSpec | CodeSpec | ColumnSpec
+GuidedSpec = ClassifierSpec | ClusterSpec
+"""Made of an embedding and a trait: testing them against that trait is circular."""
+VectorSpec = GuidedSpec | AxisSpec
+"""Made of an embedding."""
+Spec = VectorSpec | CodeSpec | ColumnSpec
 PhenotypeSpec = Annotated[Spec, Field(discriminator="method")]
 SPEC: TypeAdapter[Spec] = TypeAdapter(PhenotypeSpec)
 """Reads and writes any recipe: ``SPEC.validate_json``, ``SPEC.dump_json``."""

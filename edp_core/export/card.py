@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from edp_core.errors import InputError
-from edp_core.export.methods import Entry, describe, sign_statement, warnings
+from edp_core.export.methods import Entry
+from edp_core.export.wording import describe, sign_statement, warnings
 from edp_core.phenotype import SPEC, Spec
 
 FORMAT = "edp-studio-phenotype"
@@ -65,7 +66,8 @@ def render_card(
         "how": describe(entry.spec),
         "counts": dict(entry.counts),
         "figures": {k: v for k, v in entry.figures.items() if k != "warnings"},
-        "keys": {name: spec[name] for name in _CONTENT_KEYS if name in spec},
+        "keys": {k: spec[k] for k in _CONTENT_KEYS if spec.get(k) is not None}
+        | dict(entry.spec.measured),
         "versions": dict(versions),
         "warnings": warnings(entry.spec, entry.figures),
     }

@@ -1,4 +1,4 @@
-"""How each phenotype was made, in sentences: for its card and for a methods section."""
+"""The methods section of an export: phenotypes, encoders, association, references."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edp_core.export.runs import Run
-from edp_core.phenotype import ClassifierSpec, ClusterSpec, CodeSpec, ColumnSpec, Spec
+from edp_core.export.wording import describe, warnings
+from edp_core.phenotype import AxisSpec, ClassifierSpec, GuidedSpec, Spec, VectorSpec
 
 REFERENCES = {
     "edp": "Sankarapandian S, Srinivasan R, Sooknah M, Sorokin E, Xu J. Representation "
@@ -26,6 +27,9 @@ REFERENCES = {
     "leiden": "Traag VA, Waltman L, van Eck NJ. From Louvain to Leiden: guaranteeing "
     "well-connected communities. Sci Rep 9, 5233 (2019). "
     "doi:10.1038/s41598-019-41695-z",
+    "igwas": "Xie Z et al. iGWAS: Image-based genome-wide association of "
+    "self-supervised deep phenotyping of retina fundus images. PLoS Genet 20, e1011273 "
+    "(2024). doi:10.1371/journal.pgen.1011273",
     "firth": "Firth D. Bias reduction of maximum likelihood estimates. Biometrika 80, "
     "27–38 (1993). doi:10.1093/biomet/80.1.27",
 }
@@ -39,108 +43,6 @@ class Entry:
     kind: str
     counts: Mapping[str, int | str]
     figures: Mapping[str, Any] = field(default_factory=dict)
-
-
-def sign_statement(spec: Spec) -> str:
-    """What a high value means.
-
-    Cards state it, for papers differ: their cluster score is high for the unlike.
-    """
-    if isinstance(spec, CodeSpec):
-        return f"1 = has {spec.trait}, 0 = has not"
-    if isinstance(spec, ColumnSpec):
-        return f"as in the participants column {spec.column}"
-    if spec.sign == 1:
-        return "higher = more like the cases"
-    return "higher = less like the cases"
-
-
-def describe(spec: Spec) -> str:
-    """How a score is made, as one paragraph without line breaks."""
-    if isinstance(spec, CodeSpec):
-        return (
-            f"The code {spec.trait} as a binary trait: participants with a record of "
-            "it, or of a code below it, are cases, all others of the population are "
-            "controls."
-        )
-    if isinstance(spec, ColumnSpec):
-        return f"The participants column {spec.column} as it is."
-    parts = [
-        f"Images of the {spec.organ} were turned into vectors by the encoder "
-        f"{spec.encoder} (embedding {spec.embedding})."
-    ]
-    if spec.remove_covariates:
-        parts.append(
-            f"Regressed out of every axis: {_list(spec.remove_covariates)}, by "
-            "Z ← Z − V(VᵀV)⁺VᵀZ with V = [1, factors], categories as indicators."
-        )
-    if spec.remove_pcs:
-        pcs = _list([f"PC{i}" for i in spec.remove_pcs])
-        parts.append(
-            f"The principal components {pcs} of the embedding were removed: "
-            "Z ← Z − ZUUᵀ for the centred Z."
-        )
-    if spec.labels.share < 1:
-        parts.append(
-            f"Of the cases' labels {100 * spec.labels.share:g} % were kept, drawn at "
-            f"random (seed {spec.labels.seed})."
-        )
-    if isinstance(spec, ClassifierSpec):
-        parts.append(_classifier(spec))
-    elif isinstance(spec, ClusterSpec):
-        parts.append(_cluster(spec))
-    parts.append(f"Sign: {sign_statement(spec)}.")
-    return " ".join(parts)
-
-
-def _classifier(spec: ClassifierSpec) -> str:
-    return (
-        f"A regularised linear discriminant between participants with and without "
-        f"{spec.trait} was learnt in {spec.folds}-fold cross-validation (one random "
-        f"partition for all traits, seed {spec.fold_seed}): w = (S_T + λI)⁻¹(m_cases − "
-        f"m_controls) with λ = {spec.shrinkage:g}·tr(S_T)/m, S_T the total scatter of "
-        "the training folds over m axes. Each participant's score comes from the model "
-        "that did not see them, t = (wᵀz − wᵀm_controls)/σ with the training controls' "
-        "mean and the pooled within-class standard deviation σ. Pooled out-of-fold "
-        "scores share training data, so the rank-sum z of the AUC is divided by √2, "
-        "and fold is a covariate of the association."
-    )
-
-
-def _cluster(spec: ClusterSpec) -> str:
-    centred = "centred by the mean of all participants" if spec.centred else "uncentred"
-    own = (
-        "; a case was left out of the mean it is compared with"
-        if spec.self_excluded
-        else ""
-    )
-    made = spec.clustering
-    return (
-        f"Participants were clustered by the Leiden algorithm (resolution "
-        f"{made.resolution:g}, RBConfiguration quality, run until stable, seed "
-        f"{made.seed}) on the graph of their {made.neighbours} nearest neighbours, "
-        f"themselves counted, by cosine distance of centred vectors with UMAP's edge "
-        f"weights (atlas {spec.atlas}), and cluster {spec.cluster} was "
-        f"chosen. The score is the cosine, less 1, of a participant's vector, "
-        f"{centred}, to the mean vector of the cluster's participants with "
-        f"{spec.trait}{own}."
-    )
-
-
-def warnings(spec: Spec, figures: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before testing anything with the phenotype."""
-    out: list[str] = []
-    if isinstance(spec, ClassifierSpec | ClusterSpec):
-        out.append(
-            f"The score was made from the labels of {spec.trait}: testing it against "
-            "that code, or one that implies it, is circular."
-        )
-    if isinstance(spec, ClusterSpec) and spec.labels.share < 1:
-        out.append(
-            "The cluster was chosen on a screen that shows all labels, so the few-shot "
-            "score has seen more than its share of them."
-        )
-    return out + [str(text) for text in figures.get("warnings", ())]
 
 
 def render_methods(
@@ -186,7 +88,7 @@ def render_methods(
         if figures:
             lines += [f"Figures of the score before export: {'; '.join(figures)}.", ""]
         lines += [f"Note: {text}\n" for text in warnings(entry.spec, entry.figures)]
-    made = [e.spec for e in entries if isinstance(e.spec, ClassifierSpec | ClusterSpec)]
+    made = [e.spec for e in entries if isinstance(e.spec, VectorSpec)]
     used = sorted({f"{spec.organ}/{spec.encoder}" for spec in made})
     told = [f"{name}: {encoders[name]}" for name in used if name in encoders]
     if told:
@@ -233,7 +135,9 @@ def _association(runs: Sequence[Run]) -> list[str]:
 def _wanted(entries: Sequence[Entry]) -> set[str]:
     keys = {"regenie"}
     for entry in entries:
-        if isinstance(entry.spec, ClassifierSpec | ClusterSpec):
+        if isinstance(entry.spec, AxisSpec):
+            keys.add("igwas")
+        if isinstance(entry.spec, GuidedSpec):
             keys |= {"edp", "delong"}
             keys.add("lda" if isinstance(entry.spec, ClassifierSpec) else "leiden")
         keys.add("rint" if entry.kind == "quantitative" else "firth")

@@ -10,7 +10,13 @@ from edp_core.checkout import describe_encoder, render_study
 from edp_core.errors import AlignmentError, InputError, MissingArtifactError
 from edp_core.export import card
 from edp_core.export.regenie import validate_table
-from edp_core.phenotype import ClassifierSpec, ClusterSpec, CodeSpec, evaluate
+from edp_core.phenotype import (
+    AxisSpec,
+    ClassifierSpec,
+    ClusterSpec,
+    CodeSpec,
+    evaluate,
+)
 from edp_core.settings.encoders import MaeEncoder, PretrainedEncoder
 from edp_core.store import Store, read_table
 from edp_core.study import Study, load_study
@@ -53,6 +59,46 @@ def specs(study, store):
 @pytest.fixture(scope="module")
 def files(study, store, specs):
     return render_study(study, store, specs)
+
+
+@pytest.fixture(scope="module")
+def components(study, store):
+    """The first PCs of the embedding, as recipes."""
+    inputs = read_inputs(study, store, organ="liver", encoder="mae")
+    keys = {k: inputs.keys[k] for k in ("cohort", "embedding", "atlas")}
+    given = {"population": "everyone", "organ": "liver", "encoder": "mae"} | keys
+    return [AxisSpec(name=f"liver_PC{i}", axis=i, **given) for i in range(1, 9)]
+
+
+def test_components_are_exported_in_one_file(study, store, components):
+    files = render_study(study, store, components)
+    about = json.loads(files["report.json"])
+    assert list(about["files"]) == ["phenotypes_qt.tsv"]
+    names = [spec.name for spec in components]
+    assert about["files"]["phenotypes_qt.tsv"]["traits"] == names
+    assert "fold" not in about["covariates"]["columns"]
+    inputs = read_inputs(study, store, organ="liver", encoder="mae")
+    taken = tuple(covariates_of(files).columns)
+    table = validate_table(files["phenotypes_qt.tsv"], role="qt", taken=taken)
+    people = inputs.participants["eid"].tolist()
+    for spec in components:
+        values = dict(zip(people, evaluate(spec, inputs).values, strict=True))
+        expected = [values[iid] for iid in table.iids]
+        np.testing.assert_allclose(table.numbers(spec.name), expected, rtol=1e-6)
+    told = json.loads(files["cards/liver_PC1.json"])
+    assert 0 < told["figures"]["variance_explained"] < 1
+    assert b"principal component 8" in files["methods.md"]
+    assert b"iGWAS" in files["methods.md"]
+    assert b"edp" not in files["run_regenie.sh"]
+    again = [card.read(files[f"cards/{spec.name}.json"]) for spec in components]
+    assert again == components
+    assert render_study(study, store, again) == files
+
+
+def test_axes_and_guided_scores_go_together(study, store, specs, components):
+    files = render_study(study, store, [*specs, *components[:2]])
+    found = traits_of(files)
+    assert {"classifier", "cluster", "code", "liver_PC1", "liver_PC2"} == set(found)
 
 
 def covariates_of(files):

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from edp_core.appraisal.control import control_score
 from edp_core.artifacts import read_cohort, read_inputs, read_phenome
 from edp_core.errors import InputError, MissingArtifactError
+from edp_core.people.phenome import build_phenome
 from edp_core.phenotype import (
     SPEC,
+    AxisSpec,
     ClassifierSpec,
     ClusterSpec,
     CodeSpec,
@@ -161,6 +163,103 @@ def test_columns_that_are_no_quantity(inputs, column, said):
     assert caught.value.hint
 
 
+# ---- axes ------------------------------------------------------------------------
+def axis_spec(inputs, axis=1, of="pc", **changes):
+    given = {
+        "name": "axis", "population": "everyone", "organ": "liver", "encoder": "mae",
+        "of": of, "axis": axis,
+        **{k: inputs.keys[k] for k in ("cohort", "embedding")},
+    } | ({"atlas": inputs.keys["atlas"]} if of == "pc" else {})  # fmt: skip
+    return AxisSpec(**given | changes)
+
+
+def test_a_component_is_the_score_of_the_atlas(study, inputs):
+    atlas = Store(study.store_path).at("atlas/liver/mae")
+    scores, shares = (
+        np.load(atlas / "pc_scores.npy"),
+        np.load(atlas / "pc_explained.npy"),
+    )
+    for number in (1, 2, 5):
+        found = evaluate(axis_spec(inputs, number), inputs)
+        assert found.kind == "quantitative" and found.folds is None
+        np.testing.assert_allclose(
+            found.values[inputs.seen], scores[:, number - 1], rtol=1e-3, atol=1e-3
+        )
+        assert found.figures == {
+            "n": len(inputs.seen),
+            "variance_explained": pytest.approx(shares[number - 1]),
+        }
+        without = np.setdiff1d(np.arange(len(found.eids)), inputs.seen)
+        assert np.isnan(found.values[without]).all() and len(without)
+
+
+def test_an_axis_is_a_column_of_the_embedding(inputs):
+    found = evaluate(axis_spec(inputs, 3, of="axis"), inputs)
+    column = inputs.vectors[:, 2].astype(float)
+    np.testing.assert_allclose(
+        found.values[inputs.seen], column - column.mean(), atol=1e-9
+    )
+    down = evaluate(axis_spec(inputs, 3, of="axis", sign=-1), inputs)
+    np.testing.assert_array_equal(down.values, -found.values)
+
+
+def test_an_axis_needs_no_diagnoses(inputs):
+    none = build_phenome(
+        pd.DataFrame({"eid": [], "icd10": []}, dtype="string"), inputs.phenome.eids
+    )[0]
+    bare = replace(inputs, phenome=none)
+    spec = axis_spec(inputs)
+    np.testing.assert_array_equal(
+        evaluate(spec, bare).values, evaluate(spec, inputs).values
+    )
+
+
+def test_an_axis_without_what_was_regressed_out(inputs):
+    spec = axis_spec(inputs, remove_covariates=("age_years",))
+    score = evaluate(spec, inputs).values[inputs.seen]
+    age = inputs.participants["age_years"].to_numpy(float)[inputs.seen]
+    known = np.isfinite(age)
+    filled = np.where(known, age, age[known].mean())
+    assert abs(np.corrcoef(score, filled)[0, 1]) < 1e-6
+    whole = evaluate(axis_spec(inputs), inputs)
+    share = evaluate(spec, inputs).figures["variance_explained"]
+    assert share == whole.figures["variance_explained"], "of the embedding as it is"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"axis": 10_000}, "PC 10000 was asked for; the atlas holds"),
+        ({"of": "axis", "axis": 10_000}, "Axis 10000 was asked for; the embedding has"),
+    ],
+)
+def test_axes_there_are_not(inputs, changes, said):
+    with pytest.raises(InputError, match=said) as caught:
+        evaluate(axis_spec(inputs, **changes), inputs)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"axis": 0}, "greater than or equal to 1"),
+        ({"axis": 2, "remove_pcs": (1, 2)}, "PC2 cannot be removed from itself"),
+        ({"atlas": None}, "a PC names its atlas"),
+        ({"of": "axis", "atlas": "a" * 16}, "an axis of the embedding names none"),
+        ({"trait": "K760"}, "Extra inputs"),
+    ],
+)
+def test_axes_that_make_no_sense_are_refused(inputs, changes, said):
+    with pytest.raises(ValidationError, match=said):
+        axis_spec(inputs, **changes)
+
+
+def test_an_axis_of_another_embedding_or_atlas_is_refused(inputs):
+    for kind in ("embedding", "atlas", "cohort"):
+        with pytest.raises(MissingArtifactError, match=f"from another {kind} .ffff"):
+            evaluate(axis_spec(inputs, **{kind: "f" * 16}), inputs)
+
+
 # ---- adjustment ------------------------------------------------------------------
 def test_without_pc_1_nothing_is_left_along_it(inputs, recipe):
     rest = adjusted_vectors(recipe(remove_pcs=(1,)), inputs)
@@ -275,6 +374,8 @@ def test_recipes_survive_json(inputs, recipe):
         recipe(remove_pcs=(1, 2), labels=Labels(share=0.5)),
         recipe("cluster", sign=-1),
         column_spec(inputs, "bmi"),
+        axis_spec(inputs, 2, remove_covariates=("bmi",)),
+        axis_spec(inputs, 2, of="axis", remove_pcs=(2,)),
     ):
         assert SPEC.validate_json(SPEC.dump_json(spec)) == spec
 
@@ -295,7 +396,7 @@ def test_recipes_that_make_no_sense_are_refused(recipe, changes):
 def test_the_order_of_the_participants_table_changes_no_value(
     done_study, copy_of, inputs, recipe
 ):
-    from precompute.ingest import ingest_cohort, ingest_phenome
+    from precompute.ingest_tables import ingest_cohort, ingest_phenome
 
     folder = copy_of(done_study)
     study = load_study(folder)

@@ -15,20 +15,30 @@ from hypothesis import strategies as st
 from edp_core.errors import InputError
 from edp_core.export import card
 from edp_core.export.bundle import render
-from edp_core.export.methods import Entry, sign_statement
-from edp_core.phenotype import SPEC, ClassifierSpec, ClusterSpec, CodeSpec, Spec
+from edp_core.export.methods import Entry
+from edp_core.export.wording import describe, sign_statement
+from edp_core.phenotype import (
+    SPEC,
+    AxisSpec,
+    ClassifierSpec,
+    ClusterSpec,
+    CodeSpec,
+    Spec,
+)
 
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", fullmatch=True)
 texts = st.text(max_size=20)
-image = {
+vector = {
     "name": names, "population": texts, "cohort": texts, "organ": texts,
-    "encoder": texts, "embedding": texts, "phenome": texts, "trait": texts,
+    "encoder": texts, "embedding": texts,
+    "measured": st.dictionaries(texts, texts, max_size=2),
     "remove_pcs": st.sets(st.integers(1, 400), max_size=3).map(tuple),
     "remove_covariates": st.sets(
         texts.filter(lambda t: t != "eid"), max_size=3
     ).map(tuple),
     "sign": st.sampled_from([1, -1]),
 }  # fmt: skip
+image = vector | {"phenome": texts, "trait": texts}
 specs = st.one_of(
     st.builds(
         ClassifierSpec, **image, folds=st.integers(2, 10),
@@ -38,6 +48,10 @@ specs = st.one_of(
     st.builds(
         ClusterSpec, **image, atlas=texts, cluster=st.integers(0, 500),
         centred=st.booleans(), self_excluded=st.booleans(),
+    ),
+    st.builds(AxisSpec, **vector, of=st.just("axis"), axis=st.integers(1, 900)),
+    st.builds(
+        AxisSpec, **vector, of=st.just("pc"), axis=st.integers(401, 900), atlas=texts
     ),
     st.builds(CodeSpec, name=names, population=texts, cohort=texts, phenome=texts,
               trait=texts),
@@ -84,6 +98,42 @@ def test_signs_and_warnings(make: SimpleNamespace) -> None:
     few = make.classifier(figures={"warnings": ["resolution tuned on enrichment"]})
     told = json.loads(render(make.request(few))["cards/H40_score.json"])
     assert "resolution tuned on enrichment" in told["warnings"]
+
+
+def test_an_axis_says_which_and_how_it_points() -> None:
+    given = {
+        "name": "x", "population": "everyone", "cohort": "c0", "organ": "liver",
+        "encoder": "mae", "embedding": "e0", "axis": 3,
+    }  # fmt: skip
+    pc = AxisSpec(**given, atlas="a0", sign=-1, measured={"images/liver": "i0"})
+    entry = Entry(pc, "quantitative", {"participants": 100})
+    told = json.loads(card.render_card(entry, study="s", simulated=False, versions={}))
+    assert told["sign"].startswith("PC3 with its loading of largest size positive, tur")
+    assert "principal component 3" in told["how"] and "atlas a0" in told["how"]
+    assert told["keys"] == {
+        "cohort": "c0", "embedding": "e0", "atlas": "a0", "images/liver": "i0",
+    }  # fmt: skip
+    assert told["warnings"] == []
+    axis = AxisSpec(**given, of="axis")
+    entry = Entry(axis, "quantitative", {"participants": 100})
+    told = json.loads(card.render_card(entry, study="s", simulated=False, versions={}))
+    assert told["sign"] == "as axis 3 of the embedding"
+    assert "atlas" not in told["keys"]
+
+
+def test_a_card_without_a_measured_volume_is_as_it_always_was(
+    content: dict[str, Any],
+) -> None:
+    assert "measured" not in content["spec"]
+
+
+def test_a_measured_volume_is_explained(make: SimpleNamespace) -> None:
+    spec = make.column().spec.model_copy(
+        update={"column": "liver_ml", "measured": {"images/liver": "i0"}}
+    )
+    how = describe(spec)
+    assert "liver_ml is the liver volume (mL)" in how and "images/liver i0" in how
+    assert describe(make.column().spec).endswith("as it is.")
 
 
 def change(*path: str, to: object) -> Callable[[dict[str, Any]], None]:

@@ -11,6 +11,7 @@ from edp_core.export import card
 from edp_core.export.bundle import render
 from edp_core.people.phenome import build_phenome
 from edp_core.phenotype import (
+    AxisSpec,
     ClassifierSpec,
     Clustering,
     ClusterSpec,
@@ -32,8 +33,11 @@ def test_evaluate_export_reopen(make: SimpleNamespace) -> None:
     cases = eids[rng.random(n) < 0.3]
     phenome, _ = build_phenome(pd.DataFrame({"eid": cases, "icd10": "K760"}), eids)
     keys = {k: k * 2 for k in ("cohort", "phenome", "embedding", "atlas")}
+    keys["images/liver"] = "i0"
+    people["liver_ml"] = rng.normal(1500, 200, n)
     inputs = Inputs(
         population="everyone", keys=keys, participants=people, phenome=phenome,
+        measured={"liver_ml": "images/liver"},
         seen=seen, vectors=vectors, clusters=rng.integers(0, 3, 480),
         pc_components=np.linalg.qr(rng.normal(size=(m, m)))[0],
     )  # fmt: skip
@@ -42,6 +46,7 @@ def test_evaluate_export_reopen(make: SimpleNamespace) -> None:
         **base, "organ": "liver", "encoder": "mae", "trait": "K760",
         "embedding": keys["embedding"], "phenome": keys["phenome"],
     }  # fmt: skip
+    axis = {k: image[k] for k in (*base, "organ", "encoder", "embedding")}
     specs = [
         ClassifierSpec(name="guided", **image, remove_covariates=("age_years", "bmi")),
         ClusterSpec(
@@ -51,6 +56,16 @@ def test_evaluate_export_reopen(make: SimpleNamespace) -> None:
         ),
         CodeSpec(name="K760", **base, phenome=keys["phenome"], trait="K760"),
         ColumnSpec(name="volume", **base, column="volume_ml"),
+        ColumnSpec(
+            name="liver", **base, column="liver_ml",
+            measured={"images/liver": keys["images/liver"]},
+        ),
+        AxisSpec(name="liver_PC2", **axis, atlas=keys["atlas"], axis=2),
+        AxisSpec(
+            name="axis6", **axis, of="axis", axis=6, sign=-1, remove_pcs=(1,),
+            remove_covariates=("bmi", "liver_ml"),
+            measured={"images/liver": keys["images/liver"]},
+        ),
     ]  # fmt: skip
     first = render(
         make.request(*[evaluate(s, inputs) for s in specs], participants=people)

@@ -1,0 +1,159 @@
+"""How a phenotype is made, in sentences: for its card and for the methods section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edp_core.inputs import columns_of
+from edp_core.people.measures import SUFFIX, volume_caption
+from edp_core.phenotype import (
+    AxisSpec,
+    ClassifierSpec,
+    ClusterSpec,
+    CodeSpec,
+    ColumnSpec,
+    GuidedSpec,
+    Spec,
+)
+
+
+def sign_statement(spec: Spec) -> str:
+    """What a high value means.
+
+    Cards state it, for papers differ: their cluster score is high for the unlike.
+    """
+    if isinstance(spec, CodeSpec):
+        return f"1 = has {spec.trait}, 0 = has not"
+    if isinstance(spec, ColumnSpec):
+        return f"as in the participants column {spec.column}"
+    if isinstance(spec, AxisSpec):
+        turned = "" if spec.sign == 1 else ", turned round"
+        if spec.of == "axis":
+            return f"as axis {spec.axis} of the embedding{turned}"
+        return (
+            f"PC{spec.axis} with its loading of largest size positive{turned}; a "
+            "principal component has no direction of its own"
+        )
+    if spec.sign == 1:
+        return "higher = more like the cases"
+    return "higher = less like the cases"
+
+
+def describe(spec: Spec) -> str:
+    """How a score is made, as one paragraph without line breaks."""
+    if isinstance(spec, CodeSpec):
+        return (
+            f"The code {spec.trait} as a binary trait: participants with a record of "
+            "it, or of a code below it, are cases, all others of the population are "
+            "controls."
+        )
+    if isinstance(spec, ColumnSpec):
+        return " ".join(
+            [f"The participants column {spec.column} as it is.", *_volumes(spec)]
+        )
+    parts = [
+        f"Images of the {spec.organ} were turned into vectors by the encoder "
+        f"{spec.encoder} (embedding {spec.embedding})."
+    ]
+    if spec.remove_covariates:
+        factors = ", ".join(spec.remove_covariates)
+        parts.append(
+            f"Regressed out of every axis: {factors}, by "
+            "Z ← Z − V(VᵀV)⁺VᵀZ with V = [1, factors], categories as indicators."
+        )
+        parts += _volumes(spec)
+    if spec.remove_pcs:
+        pcs = ", ".join([f"PC{i}" for i in spec.remove_pcs])
+        parts.append(
+            f"The principal components {pcs} of the embedding were removed: "
+            "Z ← Z − ZUUᵀ for the centred Z."
+        )
+    if isinstance(spec, GuidedSpec) and spec.labels.share < 1:
+        parts.append(
+            f"Of the cases' labels {100 * spec.labels.share:g} % were kept, drawn at "
+            f"random (seed {spec.labels.seed})."
+        )
+    if isinstance(spec, ClassifierSpec):
+        parts.append(_classifier(spec))
+    elif isinstance(spec, ClusterSpec):
+        parts.append(_cluster(spec))
+    else:
+        parts.append(_axis(spec))
+    parts.append(f"Sign: {sign_statement(spec)}.")
+    return " ".join(parts)
+
+
+def _classifier(spec: ClassifierSpec) -> str:
+    return (
+        f"A regularised linear discriminant between participants with and without "
+        f"{spec.trait} was learnt in {spec.folds}-fold cross-validation (one random "
+        f"partition for all traits, seed {spec.fold_seed}): w = (S_T + λI)⁻¹(m_cases − "
+        f"m_controls) with λ = {spec.shrinkage:g}·tr(S_T)/m, S_T the total scatter of "
+        "the training folds over m axes. Each participant's score comes from the model "
+        "that did not see them, t = (wᵀz − wᵀm_controls)/σ with the training controls' "
+        "mean and the pooled within-class standard deviation σ. Pooled out-of-fold "
+        "scores share training data, so the rank-sum z of the AUC is divided by √2, "
+        "and fold is a covariate of the association."
+    )
+
+
+def _cluster(spec: ClusterSpec) -> str:
+    centred = "centred by the mean of all participants" if spec.centred else "uncentred"
+    own = (
+        "; a case was left out of the mean it is compared with"
+        if spec.self_excluded
+        else ""
+    )
+    made = spec.clustering
+    return (
+        f"Participants were clustered by the Leiden algorithm (resolution "
+        f"{made.resolution:g}, RBConfiguration quality, run until stable, seed "
+        f"{made.seed}) on the graph of their {made.neighbours} nearest neighbours, "
+        f"themselves counted, by cosine distance of centred vectors with UMAP's edge "
+        f"weights (atlas {spec.atlas}), and cluster {spec.cluster} was "
+        f"chosen. The score is the cosine, less 1, of a participant's vector, "
+        f"{centred}, to the mean vector of the cluster's participants with "
+        f"{spec.trait}{own}."
+    )
+
+
+def _axis(spec: AxisSpec) -> str:
+    if spec.of == "axis":
+        return (
+            f"The score is axis {spec.axis} of the embedding, counted from 1, less its "
+            "mean; no label takes part."
+        )
+    return (
+        f"The score is the projection of the centred vectors on principal component "
+        f"{spec.axis} of the embedding as it was before any adjustment, by falling "
+        f"variance, counted from 1 (atlas {spec.atlas}); no label takes part."
+    )
+
+
+def _volumes(spec: Spec) -> list[str]:
+    """What the measured columns of a recipe are."""
+    held = {f"{slot.removeprefix('images/')}{SUFFIX}": slot for slot in spec.measured}
+    return [
+        f"{name} is the {volume_caption(held[name])} measured on the images of the "
+        f"participant's first visit, sides added up ({held[name]} "
+        f"{spec.measured[held[name]]})."
+        for name in columns_of(spec)
+        if name in held
+    ]
+
+
+def warnings(spec: Spec, figures: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before testing anything with the phenotype."""
+    out: list[str] = []
+    if isinstance(spec, GuidedSpec):
+        out.append(
+            f"The score was made from the labels of {spec.trait}: testing it against "
+            "that code, or one that implies it, is circular."
+        )
+    if isinstance(spec, ClusterSpec) and spec.labels.share < 1:
+        out.append(
+            "The cluster was chosen on a screen that shows all labels, so the few-shot "
+            "score has seen more than its share of them."
+        )
+    return out + [str(text) for text in figures.get("warnings", ())]

@@ -1,0 +1,129 @@
+"""What a recipe is evaluated on, and whether it is what the recipe was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from edp_core.disclosure import DEFAULT_THRESHOLD
+from edp_core.errors import InputError, MissingArtifactError
+from edp_core.people.phenome import Phenome
+from edp_core.recipe import Clustering, Spec
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What `evaluate` works on.
+
+    Attributes
+    ----------
+    population
+        Name of the population everything was learnt from.
+    keys
+        Content keys: ``cohort``, ``phenome``; with an organ ``embedding`` and
+        ``atlas``; ``images/<organ>`` for each organ of ``measured``.
+    participants
+        The cohort, sorted by ``eid``; n_participants rows.
+    phenome
+        Its traits; none in a study without diagnoses.
+    categories
+        Columns of ``participants`` that are categories.
+    measured
+        Columns of ``participants`` that were measured on images (mL) → slot.
+    notes
+        What was left aside in joining them, in words.
+    seen
+        (n_seen,) rows of ``participants`` that have an embedding, ascending.
+    vectors
+        (n_seen, n_axes) float32.
+    clusters
+        (n_seen,) Leiden labels, made as ``clustering`` says.
+    pc_components
+        (n_pcs, n_axes) principal axes of the centred embedding.
+    threshold
+        Fewest cases a cluster is scored by: fewer would be told by the score.
+    """
+
+    population: str
+    keys: Mapping[str, str]
+    participants: pd.DataFrame
+    phenome: Phenome
+    categories: tuple[str, ...] = ()
+    measured: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    seen: np.ndarray | None = None
+    vectors: np.ndarray | None = None
+    clusters: np.ndarray | None = None
+    clustering: Clustering | None = None
+    pc_components: np.ndarray | None = None
+    threshold: int = DEFAULT_THRESHOLD
+
+
+def check_keys(spec: Spec, inputs: Inputs) -> None:
+    """Refuse a recipe that was made from something else than is at hand.
+
+    Raises
+    ------
+    MissingArtifactError
+        Where population or a content key differ.
+    InputError
+        Where the recipe uses a measured volume without naming the images.
+    """
+    if spec.population != inputs.population:
+        raise MissingArtifactError(
+            f"The recipe is for the population {spec.population!r}, the study is set "
+            f"to {inputs.population!r}",
+            "set `population` in study.toml and run: python -m precompute run STUDY",
+        )
+    named = {
+        kind: getattr(spec, kind, None)
+        for kind in ("cohort", "phenome", "embedding", "atlas")
+    }
+    for kind, wanted in (named | spec.measured).items():
+        if wanted is not None and wanted != inputs.keys.get(kind):
+            raise MissingArtifactError(
+                f"The recipe was made from another {kind} ({wanted}) than the study "
+                f"holds now ({inputs.keys.get(kind)})",
+                "design the phenotype again, or restore the study file and data it "
+                "was made with",
+            )
+    for column in columns_of(spec):
+        slot = inputs.measured.get(column)
+        if slot is not None and slot not in spec.measured:
+            raise InputError(
+                f"The recipe uses {column!r}, which is measured on images, but does "
+                f"not name {slot} under `measured`",
+                "design the phenotype again: the screen notes which images are meant",
+            )
+
+
+def columns_of(spec: Spec) -> tuple[str, ...]:
+    """Participants columns a recipe uses, each once."""
+    own = getattr(spec, "column", None)
+    used = () if own is None else (str(own),)
+    return (*used, *getattr(spec, "remove_covariates", ()))
+
+
+def numbers_of(name: str, inputs: Inputs) -> np.ndarray:
+    """A participants column of numbers: (n_participants,) float64, NaN = missing.
+
+    Raises
+    ------
+    InputError
+        Where there is no such column, or it is a category.
+    """
+    people = inputs.participants
+    if name not in people.columns or name == "eid":
+        raise InputError(
+            f"The participants table has no column {name!r}",
+            f"it has: {', '.join(people.columns.drop('eid'))}",
+        )
+    if not pd.api.types.is_numeric_dtype(people[name]):
+        raise InputError(
+            f"The column {name!r} is a category, not a quantity",
+            "pick a column of numbers",
+        )
+    return people[name].to_numpy(float)
