@@ -19,7 +19,7 @@ from edp_core.settings.encoders import MaeEncoder
 from edp_core.store import Recipe, Store, digest, read_array, read_table
 from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
-from precompute import analyse, ingest
+from precompute import analyse, ingest, ingest_tables
 from precompute.datasets import ImageFile
 from precompute.fingerprints import Fingerprints
 
@@ -90,7 +90,7 @@ class Jobs:
         return self._job(
             "cohort",
             inputs,
-            build=lambda folder, _: ingest.ingest_cohort(study, folder),
+            build=lambda folder, _: ingest_tables.ingest_cohort(study, folder),
         )
 
     def _phenome(self) -> Job:
@@ -103,7 +103,7 @@ class Jobs:
         return self._job(
             "phenome",
             inputs,
-            build=lambda folder, _: ingest.ingest_phenome(study, cohort, folder),
+            build=lambda folder, _: ingest_tables.ingest_phenome(study, cohort, folder),
         )
 
     def _images(self, organ: str) -> Job:
