@@ -18,6 +18,7 @@ from edp_core.settings.encoders import Encoder, MaeEncoder
 from precompute.encoders.augment import normalise, to_unit
 from precompute.encoders.mae import MaskedAutoencoder
 from precompute.encoders.pretrained import PretrainedViT, build
+from precompute.shards import Pixels
 from precompute.train import Progress, Report, check_images
 
 
@@ -58,25 +59,28 @@ def load_encoder(encoder_dir: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 
 def encode_images(
-    images: np.ndarray,
+    images: Pixels,
     encoder_dir: Path,
     settings: Encoder,
     *,
+    counts: np.ndarray | None = None,
     batch: int = 64,
     progress: Report | None = None,
 ) -> np.ndarray:
-    """Vectors of images.
+    """Vectors of images, the mean over the slices of each.
 
     Parameters
     ----------
     images
-        uint8, shape (n_images, H, H, C); may be memory-mapped.
+        Slices, shape (n_slices, H, H, C): uint8, or float16 in 0–1.
     encoder_dir
         Artifact written by `train_mae` or `prepare_pretrained`.
     settings
         Which block to read and how to pool; the rest comes from the artifact.
+    counts
+        (n_images,) how many slices each image has, in order; by default one each.
     batch
-        Images at once. The result is the same for every run with one batch size.
+        Slices at once. The result is the same for every run with one batch size.
 
     Returns
     -------
@@ -101,23 +105,28 @@ def encode_images(
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     embed: Any = model.to(device).embed
-    parts = []
+    lengths = np.ones(len(images), np.int64) if counts is None else counts
+    image_of = np.repeat(np.arange(len(lengths)), lengths)
+    sums = np.zeros((len(lengths), 0))
     start = time.monotonic()
     with torch.inference_mode():
         for first in range(0, len(images), batch):
-            part = np.asarray(images[first : first + batch])
+            part = images[first : first + batch]
             unit = to_unit(part, size=config["image_size"], device=device)
             vectors = embed(
                 normalise(unit, config["mean"], config["sd"]),
                 block=settings.block,
                 pooling=settings.pooling,
             )
-            parts.append(vectors.float().cpu().numpy())
+            found = vectors.float().cpu().numpy()
+            if not sums.shape[1]:
+                sums = np.zeros((len(lengths), found.shape[1]))
+            np.add.at(sums, image_of[first : first + batch], found)
             if progress is not None:
                 done = first + len(part)
                 rate = done / max(time.monotonic() - start, 1e-9)
                 progress(Progress(done, len(images), rate, "encoding"))
-    result = np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
+    result = (sums / np.maximum(lengths, 1)[:, None]).astype(np.float32)
     if not np.isfinite(result).all():
         rows = int((~np.isfinite(result)).any(axis=1).sum())
         raise InputError(

@@ -19,9 +19,10 @@ from edp_core.settings.encoders import MaeEncoder
 from edp_core.store import Recipe, Store, digest, read_array, read_table
 from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
-from precompute import analyse, ingest, ingest_tables
+from precompute import analyse, ingest_images, ingest_tables
 from precompute.datasets import ImageFile
 from precompute.fingerprints import Fingerprints
+from precompute.shards import open_slices
 
 Report = Callable[[int, int], None]
 
@@ -109,34 +110,49 @@ class Jobs:
     def _images(self, organ: str) -> Job:
         settings = self.study.organs[organ]
         eids = self._eids()
-        found, notes = ingest.listed_images(self.study, settings, eids)
+        found, notes = ingest_images.listed_images(self.study, settings, eids)
         names = {
             f"{image.eid}/{image.instance}/{image.side}": self._image_digest(image)
             for image in found
         }
+        # the ids, not the cohort: a mended age must not retrain an encoder
+        inputs = {"eids": self._eids_digest(), "files": digest([names, notes])}
+        labels = None
+        if settings.label_names is not None:
+            labels = self.study.path(settings.label_names)
+            inputs["labels"] = self.fingerprints.of(labels)
         self.fingerprints.save()
         return self._job(
             f"images/{organ}",
-            # the ids, not the cohort: a mended age must not retrain an encoder
-            {"eids": self._eids_digest(), "files": digest([names, notes])},
-            build=lambda folder, report: ingest.ingest_images(
-                found, settings, eids=eids, notes=notes, folder=folder, report=report
+            inputs,
+            build=lambda folder, report: ingest_images.ingest_images(
+                found,
+                settings,
+                labels=labels,
+                eids=eids,
+                notes=notes,
+                folder=folder,
+                report=report,
             ),
         )
 
     def _image_digest(self, image: ImageFile) -> str:
         """Content hash; one unreadable file must not stop the others."""
         try:
-            return image.problem or self.fingerprints.of(image.path)
+            files = [
+                (self.fingerprints.of(source.path), source.member)
+                for source in (*image.sources, *([image.mask] if image.mask else []))
+            ]
         except InputError:
             return "unreadable"
+        return digest([files, image.problem])
 
     def _thumbnails(self, organ: str) -> Job:
         slot = f"images/{organ}"
         return self._job(
             f"thumbnails/{organ}",
-            self._content(organ, "images.npy"),
-            build=lambda folder, report: ingest.make_thumbnails(
+            self._content(organ),
+            build=lambda folder, report: ingest_images.make_thumbnails(
                 self.store.at(slot), folder, report=report
             ),
         )
@@ -144,7 +160,7 @@ class Jobs:
     def _encoder(self, organ: str, name: str) -> Job:
         settings = self.study.encoder(organ, name)
         slot = f"encoder/{organ}/{name}"
-        inputs = self._content(organ, "images.npy")
+        inputs = self._content(organ)
         weights: Path | None = None
         if not isinstance(settings, MaeEncoder) and settings.weights is not None:
             weights = self.study.path(settings.weights)
@@ -156,7 +172,7 @@ class Jobs:
             from precompute.encoders.pretrained import prepare_pretrained
             from precompute.train import train_mae
 
-            images = read_array(self.store.at(f"images/{organ}"), "images")
+            images = open_slices(self.store.at(f"images/{organ}"))
             if isinstance(settings, MaeEncoder):
                 train_mae(
                     images,
@@ -178,17 +194,17 @@ class Jobs:
 
     def _embedding(self, organ: str, name: str) -> Job:
         encoder = self.store.ref(f"encoder/{organ}/{name}")
-        inputs = {"encoder": encoder, **self._content(organ, "images.npy")}
-        inputs |= self._content(organ, "rows.parquet")
+        inputs = {"encoder": encoder, **self._content(organ, "rows.parquet")}
 
         def build(folder: Path, report: Report) -> None:
             from precompute.encode import encode_images
 
             source = self.store.at(f"images/{organ}")
             vectors = encode_images(
-                read_array(source, "images"),
+                open_slices(source),
                 self.store.at(f"encoder/{organ}/{name}"),
                 self.study.encoder(organ, name),
+                counts=read_array(source, "counts"),
                 progress=lambda p: report(p.done, p.total),
             )
             rows = read_table(source, "rows")
@@ -247,11 +263,13 @@ class Jobs:
             build=build,
         )
 
-    def _content(self, organ: str, file: str) -> dict[str, str]:
-        """Hash of one file of the images: what else they note retrains nothing."""
+    def _content(self, organ: str, *others: str) -> dict[str, str]:
+        """Hash of slices and of other files: what else is noted trains nothing anew."""
         slot = f"images/{organ}"
-        manifest = self.store.manifest("images", self.store.ref(slot))
-        return {f"{slot}/{file}": manifest["files"][file]["sha256"]}
+        files = self.store.manifest("images", self.store.ref(slot))["files"]
+        held = sorted(n for n in files if n.startswith("slices-") or n in others)
+        held.append("counts.npy")
+        return {f"{slot}/slices": digest([files[name]["sha256"] for name in held])}
 
     def _eids(self) -> np.ndarray:
         cohort = artifacts.read_cohort(self.store)

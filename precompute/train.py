@@ -41,6 +41,7 @@ from precompute.encoders.augment import (
 from precompute.encoders.mae import MaskedAutoencoder, check_settings, sample_mask
 from precompute.optimise import learning_rate, make_optimizer, random_numbers
 from precompute.pictures import loss_picture, rows_picture
+from precompute.shards import Pixels
 
 HISTORY = ("epoch", "step", "loss", "lr")
 SHOWN = 6
@@ -61,22 +62,22 @@ Report = Callable[[Progress], None]
 Precision = Literal["32-true", "bf16-mixed"]
 
 
-def check_images(images: np.ndarray) -> None:
-    """Raise `InputError` unless ``images`` is square uint8, shape (n, H, H, C)."""
+def check_images(images: Pixels) -> None:
+    """Raise `InputError` unless ``images`` are square slices, shape (n, H, H, C)."""
     if (
         images.ndim != 4
-        or images.dtype != np.uint8
+        or images.dtype not in (np.uint8, np.float16)
         or images.shape[1] != images.shape[2]
     ):
         raise InputError(
             f"Images have shape {images.shape} and type {images.dtype}, not "
-            "(n, edge, edge, channels) and uint8",
+            "(n, edge, edge, channels) and uint8 or float16",
             "delete the images artifact and run ingest again",
         )
 
 
 def train_mae(
-    images: np.ndarray,
+    images: Pixels,
     settings: MaeEncoder,
     *,
     workspace: Path,
@@ -89,7 +90,7 @@ def train_mae(
     Parameters
     ----------
     images
-        uint8, shape (n_images, H, H, C); may be memory-mapped.
+        Slices, shape (n_slices, H, H, C): uint8, or float16 in 0–1.
     workspace
         Folder of checkpoints; keep it until the artifact stands.
     out
@@ -135,7 +136,7 @@ class _Run:
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: Pixels,
         settings: MaeEncoder,
         *,
         size: int,

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from precompute.shards import Pixels, in_chunks
+
 Kind = Literal["eye", "organ", "none"]
 
 
@@ -67,7 +69,7 @@ def to_unit(images: np.ndarray, *, size: int, device: torch.device) -> Tensor:
     Parameters
     ----------
     images
-        uint8, shape (n, H, W, C).
+        Shape (n, H, W, C): uint8, or float16 in 0–1.
     size
         Edge wanted, in pixels; other sizes are resampled with antialiasing.
 
@@ -77,7 +79,9 @@ def to_unit(images: np.ndarray, *, size: int, device: torch.device) -> Tensor:
         float32 in 0–1, shape (n, C, size, size).
     """
     batch = torch.from_numpy(np.array(images)).to(device)
-    batch = batch.permute(0, 3, 1, 2).float().div_(255)
+    batch = batch.permute(0, 3, 1, 2).float()
+    if images.dtype == np.uint8:
+        batch = batch.div_(255)
     if batch.shape[-2:] != (size, size):
         batch = functional.interpolate(
             batch, size=(size, size), mode="bilinear", antialias=True
@@ -102,19 +106,24 @@ def _per_channel(grey: list[float], batch: Tensor) -> Tensor:
 
 
 def channel_moments(
-    images: np.ndarray, *, chunk: int = 256
+    images: Pixels, *, chunk: int = 256
 ) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel in grey values (0–255).
 
-    Counts the 256 grey values chunk by chunk, so the result is exact and the images
-    need not fit in memory. A channel of one grey value gets standard deviation 1.
+    Counts the values chunk by chunk (256 of a byte, 65,536 of a half), so the result is
+    exact and the images need not fit in memory. A channel of one value gets standard
+    deviation 1.
     """
-    counts = np.zeros((images.shape[-1], 256), dtype=np.int64)
-    for start in range(0, len(images), chunk):
-        part = np.asarray(images[start : start + chunk])
+    if images.dtype == np.uint8:
+        grey = np.arange(256.0)
+    else:
+        halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+        grey = 255 * np.nan_to_num(halves.astype(float), posinf=0, neginf=0)
+    counts = np.zeros((images.shape[-1], len(grey)), dtype=np.int64)
+    for part in in_chunks(images, chunk):
+        values = part if part.dtype == np.uint8 else part.view(np.uint16)
         for channel, row in enumerate(counts):
-            row += np.bincount(part[..., channel].ravel(), minlength=256)
-    grey = np.arange(256)
+            row += np.bincount(values[..., channel].ravel(), minlength=len(grey))
     share = counts / counts.sum(axis=1, keepdims=True)
     mean = share @ grey
     sd = np.sqrt((share * (grey - mean[:, None]) ** 2).sum(axis=1))

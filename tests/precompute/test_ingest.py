@@ -8,10 +8,13 @@ from PIL import Image
 from edp_core.artifacts import write_cohort
 from edp_core.errors import AlignmentError, InputError
 from edp_core.people.cohort import clean_participants
-from edp_core.store import Store, read_array, read_table
+from edp_core.store import Store, read_array, read_table, write_array
 from edp_core.study import load_study
-from precompute.ingest import ingest_cohort, ingest_phenome, make_thumbnails
+from precompute.ingest_images import make_thumbnails
+from precompute.ingest_tables import ingest_cohort, ingest_phenome
 from precompute.jobs import Jobs
+from precompute.quality import SHEET
+from precompute.shards import ShardWriter, open_slices
 from precompute.steps import do
 
 STUDY = """\
@@ -72,12 +75,13 @@ def notes(store, slot):
 def test_a_clean_study(tiny):
     store = ingest(tiny())
     images = store.at("images/eye")
-    pixels, rows = read_array(images, "images"), read_table(images, "rows")
+    pixels, rows = open_slices(images), read_table(images, "rows")
     assert pixels.shape == (16, 16, 16, 3) and len(rows) == 16
     assert rows.iloc[0].tolist() == ["101", "0", "left"]
     assert not len(read_table(images, "exclusions"))
     assert notes(store, "images/eye") == {}
-    assert not (images / "all.npy").exists()
+    assert read_array(images, "counts").tolist() == [1] * 16
+    assert not (images / "measures.parquet").exists(), "pictures have no volume"
     assert read_array(store.at("thumbnails/eye"), "thumbnails").shape == (16, 64, 64, 3)
 
 
@@ -100,7 +104,7 @@ def test_every_kind_of_bad_image_is_counted_and_the_others_go_on(tiny, tmp_path)
     assert set(zip(lost["eid"], lost["reason"], strict=True)) == {
         ("101", "no image"),
         ("102", "not an image file"),
-        ("103", "blank image"),
+        ("103", "blank"),
         ("105", "two files for one instance and side"),
     }
     assert sorted(rows["eid"].unique()) == ["104", "106", "107", "108"]
@@ -110,16 +114,19 @@ def test_every_kind_of_bad_image_is_counted_and_the_others_go_on(tiny, tmp_path)
         "image of somebody who is not in the cohort": 1,
         "file whose name does not fit the pattern": 1,
         "image left out: not an image file": 2,
-        "image left out: blank image": 2,
+        "image left out: blank": 2,
         "image left out: two files for one instance and side": 2,
         "image left out: unreadable image (cut off or damaged)": 1,
     }
     # each row is the picture of its own file
-    pixels = read_array(folder, "images")
+    pixels = open_slices(folder)[:]
     for i, row in enumerate(rows.itertuples()):
         letter = "L" if row.side == "left" else "R"
         with Image.open(images / f"{row.eid}_{letter}_0.png") as picture:
             np.testing.assert_array_equal(pixels[i], np.asarray(picture))
+    # what was read and left out can be looked at, without saying whose it is
+    assert read_table(folder, "sheet")["reason"].tolist() == ["blank", "blank"]
+    assert read_array(folder, "sheet").shape == (2, SHEET, SHEET, 3)
 
 
 def test_rows_of_the_table_are_counted(tiny, tmp_path):
@@ -212,7 +219,7 @@ def test_no_usable_image_at_all_stops_with_the_reasons(tiny, tmp_path):
     with pytest.raises(AlignmentError, match="None of 16 images can be used") as got:
         ingest(tiny())
     assert "not an image file" in got.value.message
-    assert "blank image" in got.value.message
+    assert "blank" in got.value.message
     assert "quality" in got.value.hint
     store = Store(load_study(tmp_path).store_path)
     assert list((store.root / "images").iterdir()) == [], "nothing half made"
@@ -236,12 +243,25 @@ def test_thumbnails_show_the_channels_as_colours(tmp_path, channels, order):
     pixels = np.random.default_rng(0).integers(
         0, 256, (3, 64, 64, channels), dtype=np.uint8
     )
-    np.save(tmp_path / "images.npy", pixels)
+    with ShardWriter(tmp_path) as writer:
+        writer.add(pixels)
+    write_array(tmp_path, "counts", np.ones(3, np.int32))
     calls = []
     make_thumbnails(tmp_path, tmp_path, report=lambda *done: calls.append(done))
     out = read_array(tmp_path, "thumbnails")
     np.testing.assert_array_equal(out, pixels[:, :, :, order])
     assert calls[-1] == (3, 3)
+
+
+def test_the_thumbnail_of_a_volume_is_its_middle_slice(tmp_path):
+    halves = np.linspace(0, 1, 6).astype(np.float16)[:, None, None, None]
+    with ShardWriter(tmp_path) as writer:
+        writer.add(np.broadcast_to(halves[:5], (5, 64, 64, 1)))
+        writer.add(np.broadcast_to(halves[5:], (1, 64, 64, 1)))
+    write_array(tmp_path, "counts", np.array([5, 1], np.int32))
+    make_thumbnails(tmp_path, tmp_path, report=lambda *_: None)
+    out = read_array(tmp_path, "thumbnails")
+    assert [np.unique(picture).tolist() for picture in out] == [[102], [255]]
 
 
 def test_a_cohort_is_written_readable_by_its_owner_only(tmp_path):
