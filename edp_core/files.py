@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
+
+from edp_core.refused import writing
 
 
 def file_digest(path: Path) -> str:
@@ -17,33 +20,49 @@ def file_digest(path: Path) -> str:
 
 
 def sync(path: Path) -> None:
-    """Make a file or folder outlast a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """Make a file or folder outlast a power cut.
+
+    Raises
+    ------
+    InputError
+        Where the disk turns out to be full only now, as some file systems find it.
+    """
+    with writing(path):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Replace a file by new content in one step."""
+    """Replace a file by new content in one step.
+
+    Raises
+    ------
+    InputError
+        Where the disk is full or the folder is read-only; the old content stays.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with temporary.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.chmod(mode)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        try:
+            with temporary.open("wb") as handle:
+                handle.write(content)
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.chmod(mode)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
-    """Write ``name.parquet``, readable by the owner only."""
+    """Write ``name.parquet``, readable by the owner only; raises as `write_atomic`."""
     path = folder / f"{name}.parquet"
-    table.to_parquet(path, index=False)
-    path.chmod(0o600)
+    with writing(path):
+        table.to_parquet(path, index=False)
+        path.chmod(0o600)
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
@@ -52,10 +71,26 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
 
 
 def write_array(folder: Path, name: str, values: np.ndarray) -> None:
-    """Write ``name.npy``, readable by the owner only."""
+    """Write ``name.npy``, readable by the owner only; raises as `write_atomic`."""
     path = folder / f"{name}.npy"
-    np.save(path, values, allow_pickle=False)
-    path.chmod(0o600)
+    with writing(path), path.open("wb") as handle:
+        np.lib.format.write_array(_Plain(handle), values, allow_pickle=False)
+        path.chmod(0o600)
+
+
+class _Plain:
+    """A file that numpy cannot tell for one.
+
+    To a real file numpy writes by itself, and where the disk is full it raises an error
+    without a number, which nobody can tell from another.
+    """
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle = handle
+
+    def write(self, content: bytes) -> int:
+        """Pass bytes on."""
+        return self._handle.write(content)
 
 
 def read_array(folder: Path, name: str) -> np.ndarray:

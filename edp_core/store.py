@@ -9,18 +9,14 @@ written into a sibling folder, synced and renamed: a kill leaves no half artifac
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from filelock import FileLock, Timeout
-
+from edp_core import locks
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.files import (
     file_digest,
@@ -31,6 +27,8 @@ from edp_core.files import (
     write_atomic,
     write_table,
 )
+from edp_core.keys import Json, Recipe, canonical_json, digest
+from edp_core.refused import building, writing
 
 __all__ = [
     "Recipe",
@@ -46,39 +44,6 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
-Json = Any
-
-
-def canonical_json(value: Json) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def digest(value: Json) -> str:
-    """First 16 hex digits of the sha256 of a JSON value."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What an artifact is made of: equal recipes give equal artifacts."""
-
-    kind: str
-    version: int
-    settings: Mapping[str, Json] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        """The content key, 16 hex digits."""
-        return digest(
-            {
-                "step": self.kind,
-                "step_version": self.version,
-                "settings": dict(self.settings),
-                "input_keys": dict(self.inputs),
-            }
-        )
 
 
 class Store:
@@ -156,7 +121,25 @@ class Store:
         """Hold a named lock; a second process waits here, for ever by default."""
         folder = self._writable("locks")
         path = folder / (name.replace("/", "_") + ".lock")
-        with FileLock(path).acquire(timeout=wait_s):
+        with locks.hold(path, wait_s=wait_s):
+            yield
+
+    @contextmanager
+    def use(self, *, alone: bool = False) -> Iterator[None]:
+        """Say that this process uses the store: a run does so together with others.
+
+        Raises
+        ------
+        InputError
+            Where another process uses it alone, or ``alone`` is asked for and another
+            uses it.
+        """
+        busy = InputError(
+            f"The store {self.root} is in use by another command",
+            "wait until it has ended, then run the same command again",
+        )
+        path = self._writable("locks") / "store.lock"
+        with locks.use(path, alone=alone, busy=busy):
             yield
 
     @contextmanager
@@ -166,13 +149,18 @@ class Store:
         """Give an empty folder to fill; on success it becomes the artifact.
 
         Callers hold ``lock(recipe.key)``. An exception inside leaves nothing.
+
+        Raises
+        ------
+        InputError
+            Where the disk is full or the store read-only, whoever notices it.
         """
         parent = self._writable(recipe.kind)
         target = parent / recipe.key
         temporary = parent / f".{recipe.key}.partial"
-        aside = parent / f".{recipe.key}.old"
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(mode=0o700)
+        with writing(target):
+            temporary.mkdir(mode=0o700)
         start = time.monotonic()
         try:
             yield temporary
@@ -198,15 +186,31 @@ class Store:
             for path in temporary.rglob("*"):
                 sync(path)
             sync(temporary)
-            if target.exists():  # a forced rerun, or a damaged one: out of the way
-                shutil.rmtree(aside, ignore_errors=True)
-                target.rename(aside)
-            temporary.rename(target)
-            sync(parent)
-            shutil.rmtree(aside, ignore_errors=True)
+            self._put(temporary, target)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            named = building(error, temporary)
+            if named is None:
+                raise
+            raise named from error
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+    def _put(self, made: Path, target: Path) -> None:
+        """Rename a finished folder to what it is; one that is there goes away."""
+        aside = target.with_name(f".{target.name}.old")
+        if target.exists():  # a forced rerun, or a damaged one: out of the way
+            shutil.rmtree(aside, ignore_errors=True)
+            target.rename(aside)
+        try:
+            made.rename(target)
+        except OSError:  # even a rename may find the disk full
+            if aside.exists():
+                aside.rename(target)
+            raise
+        sync(target.parent)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def workspace(self, recipe: Recipe) -> Path:
         """Folder for checkpoints of an unfinished step; survives a kill."""
@@ -250,51 +254,26 @@ class Store:
         """Folder of the artifact a slot points at, checked as `open` does."""
         return self.open(slot.split("/")[0], self.ref(slot))
 
-    def prune(self) -> int:
-        """Delete artifacts no slot refers to, directly or as an input; bytes freed.
+    def content_hash(self) -> str:
+        """Hash of the bytes every slot holds, as the manifests name them.
 
-        What a killed run left half written goes too; what another run is writing now
-        stays.
+        Two stores whose slots hold the same bytes have the same hash, however long
+        each took and whatever it was interrupted by. 16 hex digits.
         """
-        freed = 0
-        for folder in sorted(self.root.glob("*/*")):
-            hidden = folder.name.startswith(".")
-            if not hidden and not (folder / MANIFEST).is_file():
-                continue
-            key = folder.name.split(".")[1] if hidden else folder.name
-            try:
-                with self.lock(key, wait_s=0):
-                    # asked again under the lock: a run may have just finished it
-                    if hidden or (folder.parent.name, key) not in self._reached():
-                        sizes = [p.stat().st_size for p in folder.rglob("*")]
-                        shutil.rmtree(folder)
-                        freed += sum(sizes)
-            except Timeout:
-                continue
-        return freed
-
-    def _reached(self) -> set[tuple[str, str]]:
-        found = {(slot.split("/")[0], key) for slot, key in self.refs().items()}
-        for kind, key in sorted(found):
-            found |= self._inputs(kind, key)
-        return found
-
-    def _inputs(self, kind: str, key: str) -> set[tuple[str, str]]:
-        found: set[tuple[str, str]] = set()
-        if not (self.folder(kind, key) / MANIFEST).is_file():
-            return found
-        for name, below in self.manifest(kind, key)["input_keys"].items():
-            pair = (name.split("/")[0], below)
-            found |= {pair} | self._inputs(*pair)
-        return found
+        found = {}
+        for slot, key in self.refs().items():
+            files = self.manifest(slot.split("/")[0], key)["files"]
+            found[slot] = {name: entry["sha256"] for name, entry in files.items()}
+        return digest(found)
 
     def _writable(self, name: str) -> Path:
         folder = self.root / name
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            with writing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(
                 f"The store {self.root} cannot be written: {error.strerror}",
-                "free space or permissions there, or set `store` in study.toml",
+                "make it a folder, or set `store` in study.toml",
             ) from error
         return folder

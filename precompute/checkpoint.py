@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from edp_core.errors import InputError
+from edp_core.refused import writing
 from edp_core.store import write_atomic
 
 LAST, BEFORE = "checkpoint.safetensors", "checkpoint-before.safetensors"
@@ -42,7 +43,13 @@ def save_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    """Write a checkpoint; the last one becomes the one before."""
+    """Write a checkpoint; the last one becomes the one before.
+
+    Raises
+    ------
+    InputError
+        Where the disk is full or the store read-only; the one before is whole.
+    """
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         for key, value in optimizer.state[parameter].items():
@@ -54,10 +61,13 @@ def save_checkpoint(
         "made_from": place.made_from,
         "sha256": _digest(tensors),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     last = folder / LAST
-    if last.exists():
-        last.replace(folder / BEFORE)
+    with writing(last):
+        folder.mkdir(parents=True, exist_ok=True)
+        for half in folder.glob(f".{LAST}.*.partial"):
+            half.unlink()  # left by a killed run; as large as the checkpoint itself
+        if last.exists():
+            last.replace(folder / BEFORE)
     write_atomic(last, save(tensors, metadata=about))
 
 

@@ -17,6 +17,8 @@ from edp_core.disclosure import about, breakdown
 from edp_core.errors import EdpError, InputError
 from edp_core.exclusions import exclusions_of, notes_of
 from edp_core.export import card, delivery
+from edp_core.prune import prune as prune_store
+from edp_core.refused import writing
 from edp_core.store import Store
 from edp_core.study import Study, load_study
 from precompute import demo as demo_study
@@ -65,6 +67,13 @@ def run_study(
 ) -> None:
     """Run a study's steps with progress on the console."""
     study, store = open_study(path)
+    with store.use():
+        _run_slots(study, store, only=only, force=force, quiet=quiet)
+
+
+def _run_slots(
+    study: Study, store: Store, *, only: str | None, force: bool, quiet: bool
+) -> None:
     jobs = Jobs(study, store)
     reporter = Reporter(console, quiet=quiet)
     done = 0
@@ -96,6 +105,9 @@ def status(
     if verify:
         for name, key in store.refs().items():
             store.verify(name.split("/")[0], key)
+        console.print(
+            f"Every byte is as it was written. Content: {store.content_hash()}"
+        )
     table = Table("step", "artifact", "state", "size", "seconds", title=opened.name)
     found = states(opened, store)
     for slot, state in found.items():
@@ -171,7 +183,8 @@ def demo(
     quiet: Annotated[bool, typer.Option(help="Plain lines, for logs")] = False,
 ) -> None:
     """Make the simulated demo study, if it is not there, and run its steps."""
-    with Reporter(console, quiet=quiet).step("simulate demo study") as report:
+    reporter = Reporter(console, quiet=quiet)
+    with writing(folder), reporter.step("simulate demo study") as report:
         demo_study.write_demo(folder, participants=participants, progress=report)
     run_study(folder, quiet=quiet)
 
@@ -180,7 +193,7 @@ def demo(
 def prune(study: StudyPath) -> None:
     """Delete artifacts that the study no longer uses."""
     _, store = open_study(study)
-    console.print(f"{human(store.prune())} freed")
+    console.print(f"{human(prune_store(store))} freed")
 
 
 def human(size: float) -> str:

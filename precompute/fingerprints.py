@@ -7,16 +7,20 @@ from here, when they change it is read again. A touched file keeps its hash.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from edp_core.errors import InputError
 from edp_core.store import file_digest, write_atomic
+from edp_core.withdrawals import naming
 
 
 class Fingerprints:
     """Hashes of the raw files of one store."""
 
     def __init__(self, root: Path) -> None:
+        self.needed = True
+        """Whether a memory that cannot be written is an error: not for who looks."""
         self._file = root / "fingerprints.json"
         self._known: dict[str, list[int | str]] = {}
         self._changed = False
@@ -60,7 +64,27 @@ class Fingerprints:
         return found
 
     def save(self) -> None:
-        """Keep what was learnt for the next run."""
-        if self._changed and self._file.parent.is_dir():
+        """Keep what was learnt for the next run.
+
+        Raises
+        ------
+        InputError
+            Where the disk is full or the store read-only, and the memory is `needed`.
+        """
+        if not self._changed or not self._file.parent.is_dir():
+            return
+        try:
             write_atomic(self._file, json.dumps(self._known).encode())
-            self._changed = False
+        except InputError:
+            if self.needed:
+                raise
+        self._changed = False
+
+    def forget(self, eids: Collection[str]) -> int:
+        """Drop the files whose name holds one of these ids; how many there were."""
+        theirs = naming(eids)
+        gone = [name for name in self._known if theirs.search(name)]
+        for name in gone:
+            del self._known[name]
+        self._changed |= bool(gone)
+        return len(gone)

@@ -81,6 +81,7 @@ def states(study: Study, store: Store) -> dict[Slot, State]:
     longer what they were, or where a slot it needs is not done.
     """
     jobs = Jobs(study, store)
+    jobs.fingerprints.needed = False  # a store that is read-only may be looked at
     refs = store.refs()
     found: dict[Slot, State] = {}
     settled: set[str] = set()

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from edp_core.errors import InputError, MissingArtifactError
+from edp_core.prune import prune
 from edp_core.store import (
     MANIFEST,
     Recipe,
@@ -164,7 +165,7 @@ def test_replacing_never_leaves_a_half_deleted_artifact(store, monkeypatch):
     assert not folder.exists() and not store.has(RECIPE)
     fill(store)
     store.verify("scan", RECIPE.key)
-    assert store.prune() > 0  # nothing refers to it
+    assert prune(store) > 0  # nothing refers to it
     assert list((store.root / "scan").iterdir()) == []
 
 
@@ -177,7 +178,7 @@ def test_write_atomic_keeps_the_old_content_when_it_fails(tmp_path, monkeypatch)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InputError, match="the disk is full"):
         write_atomic(file, b"new")
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
@@ -266,15 +267,15 @@ def test_prune_drops_what_nothing_refers_to_and_keeps_inputs(store):
     for recipe in (embedding, old, new):
         fill(store, recipe)
     store.set_ref("scan/liver/mae", new.key)
-    assert store.prune() > 0
+    assert prune(store) > 0
     assert store.has(new) and store.has(embedding) and not store.has(old)
-    assert store.prune() == 0
+    assert prune(store) == 0
 
 
 def test_prune_leaves_what_another_run_is_writing(store):
     with store.lock(RECIPE.key), store.write(RECIPE) as folder:
         write_array(folder, "numbers", np.arange(5))
-        assert store.prune() == 0
+        assert prune(store) == 0
     assert store.has(RECIPE)
 
 
@@ -293,7 +294,7 @@ def test_prune_leaves_what_a_run_finishes_meanwhile(store, monkeypatch):
         return found
 
     monkeypatch.setattr(Store, "refs", refs)
-    store.prune()
+    prune(store)
     assert store.has(RECIPE)
 
 
@@ -313,3 +314,39 @@ def test_the_manifest_is_written_last(store, monkeypatch):
         assert folder.name.startswith(".")
     text = json.loads((store.folder("scan", RECIPE.key) / MANIFEST).read_text())
     assert text["key"] == RECIPE.key
+
+
+# ---- content and use -------------------------------------------------------------
+def test_the_content_hash_is_of_bytes_and_slots_alone(store, tmp_path):
+    fill(store, slot="scan/liver/mae")
+    first = store.content_hash()
+    assert len(first) == 16
+    path = store.folder("scan", RECIPE.key) / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest |= {"seconds": 99.0, "versions": {"numpy": "0"}}
+    path.write_text(json.dumps(manifest))
+    fill(store, Recipe("scan", 2))  # no slot refers to it
+    assert store.content_hash() == first
+    other = Store(tmp_path / "other")
+    fill(other, Recipe("scan", 7), slot="scan/liver/mae")
+    assert other.content_hash() == first, "the key is not what an artifact holds"
+    other.set_ref("scan/kidney/mae", Recipe("scan", 7).key)
+    assert other.content_hash() != first
+    manifest["files"]["numbers.npy"]["sha256"] = "0" * 16
+    path.write_text(json.dumps(manifest))
+    assert store.content_hash() != first
+
+
+def test_many_use_a_store_together_or_one_alone(store):
+    busy = pytest.raises(InputError, match="in use by another")
+    with store.use(), store.use(), busy, store.use(alone=True):
+        pass
+    with store.use(alone=True):
+        for alone in (True, False):
+            with (
+                pytest.raises(InputError, match="in use by another"),
+                store.use(alone=alone),
+            ):
+                pass
+    with store.use(alone=True):
+        pass

@@ -1,0 +1,43 @@
+"""Who withdrew consent, and where their ids may stand beside the artifacts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from edp_core.people.ukb import read_eids
+from edp_core.study import Study
+
+ID_COLUMNS: dict[str, str] = {}
+"""Table of ``studio.db`` → its column of ids.
+
+The basket keeps recipes, which name no one. A table that does hold ids (a group drawn
+by hand) is entered here, and `precompute withdraw` cleans it.
+"""
+
+
+def withdrawn_eids(study: Study) -> frozenset[str]:
+    """Ids of everybody who withdrew, read now from the lists of all populations.
+
+    Consent is withdrawn from the study, so a list counts for every population,
+    whichever of them names it.
+
+    Raises
+    ------
+    InputError
+        Where a list is missing or a line of it is no id.
+    """
+    lists = {p.withdrawals for p in study.populations.values() if p.withdrawals}
+    return frozenset(eid for name in lists for eid in read_eids(study.path(name)))
+
+
+def naming(eids: Collection[str]) -> re.Pattern[str]:
+    """Pattern that finds one of the ids where it stands in a text by itself.
+
+    >>> naming(["1000012"]).search("images/1000012_20201.npy") is None
+    False
+    >>> naming(["100001"]).search("images/1000012_20201.npy") is None
+    True
+    """
+    words = "|".join(re.escape(eid) for eid in sorted(eids, key=len, reverse=True))
+    return re.compile(rf"(?<![0-9A-Za-z])(?:{words or '(?!)'})(?![0-9A-Za-z])")
