@@ -24,14 +24,14 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import nibabel as nib  # noqa: E402
-import numpy as np  # noqa: E402
-from scipy import ndimage  # noqa: E402
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
 
-from edp_core.settings.organs import Organ  # noqa: E402
-from precompute.datasets import ImageFile, find_images  # noqa: E402
-from precompute.ingest_images import ingest_images  # noqa: E402
-from precompute.volumes import read_slices  # noqa: E402
+from edp_core.settings.organs import Organ
+from precompute.datasets import ImageFile, find_images
+from precompute.ingest_images import ingest_images
+from precompute.volumes import read_slices
 
 SHAPE, SPACING = (224, 174, 370), (2.232, 2.232, 3.0)
 SCANS = 45_714
@@ -132,7 +132,8 @@ def main() -> None:
         a, b = np.median(ours), np.median(theirs)
         print(
             f"one thread: ours {a:.2f} s, {1 / a:.2f} volumes/s per core "
-            f"(CPU {np.median(cpu):.2f} s); nibabel + scipy {b:.2f} s; ratio {b / a:.1f}"
+            f"(CPU {np.median(cpu):.2f} s); "
+            f"nibabel + scipy {b:.2f} s; ratio {b / a:.1f}"
         )
         done = subprocess.run(
             [sys.executable, __file__, "--all-cores", str(folder)],

@@ -18,8 +18,8 @@ from edp_core.settings.encoders import Encoder, MaeEncoder
 from precompute.encoders.augment import normalise, to_unit
 from precompute.encoders.mae import MaskedAutoencoder
 from precompute.encoders.pretrained import PretrainedViT, build
-from precompute.shards import Pixels
-from precompute.train import Progress, Report, check_images
+from precompute.shards import Pixels, check_images
+from precompute.train import Progress, Report
 
 
 def load_encoder(encoder_dir: Path) -> tuple[nn.Module, dict[str, Any]]:

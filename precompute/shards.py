@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edp_core.errors import MissingArtifactError
+from edp_core.errors import InputError, MissingArtifactError
 
 SHARD_BYTES = 128 * 2**20
 PATTERN = "slices-*.npy"
@@ -122,6 +122,20 @@ class ShardWriter:
         path.chmod(0o600)
         self._files += 1
         self._waiting, self._bytes = [], 0
+
+
+def check_images(images: Pixels) -> None:
+    """Raise `InputError` unless ``images`` are square slices, shape (n, H, H, C)."""
+    if (
+        images.ndim != 4
+        or images.dtype not in (np.uint8, np.float16)
+        or images.shape[1] != images.shape[2]
+    ):
+        raise InputError(
+            f"Images have shape {images.shape} and type {images.dtype}, not "
+            "(n, edge, edge, channels) and uint8 or float16",
+            "delete the images artifact and run ingest again",
+        )
 
 
 def in_chunks(slices: Pixels, size: int) -> Iterator[np.ndarray]:

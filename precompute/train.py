@@ -41,7 +41,7 @@ from precompute.encoders.augment import (
 from precompute.encoders.mae import MaskedAutoencoder, check_settings, sample_mask
 from precompute.optimise import learning_rate, make_optimizer, random_numbers
 from precompute.pictures import loss_picture, rows_picture
-from precompute.shards import Pixels
+from precompute.shards import Pixels, check_images
 
 HISTORY = ("epoch", "step", "loss", "lr")
 SHOWN = 6
@@ -60,20 +60,6 @@ class Progress:
 
 Report = Callable[[Progress], None]
 Precision = Literal["32-true", "bf16-mixed"]
-
-
-def check_images(images: Pixels) -> None:
-    """Raise `InputError` unless ``images`` are square slices, shape (n, H, H, C)."""
-    if (
-        images.ndim != 4
-        or images.dtype not in (np.uint8, np.float16)
-        or images.shape[1] != images.shape[2]
-    ):
-        raise InputError(
-            f"Images have shape {images.shape} and type {images.dtype}, not "
-            "(n, edge, edge, channels) and uint8 or float16",
-            "delete the images artifact and run ingest again",
-        )
 
 
 def train_mae(
@@ -277,7 +263,7 @@ class _Run:
 
     @torch.no_grad()
     def _show(self, path: Path) -> None:
-        """Picture of images spread over the set: whole, masked, filled in."""
+        """Draw images spread over the set: whole, masked, filled in."""
         chosen = np.unique(np.linspace(0, len(self.images) - 1, SHOWN).astype(int))
         device = self.fabric.device
         batch = to_unit(self.images[chosen], size=self.size, device=device)

@@ -143,12 +143,12 @@ def scaled(values: np.ndarray, inside: np.ndarray, organ: Organ) -> np.ndarray:
     """
     organ_values = values[inside]
     if organ.intensity == "window" and organ.window is not None:
-        low, high = (np.float32(edge) for edge in organ.window)
+        low, high = (np.asarray(edge, np.float32) for edge in organ.window)
     elif organ.intensity == "channel":
         low, high = np.percentile(organ_values, PERCENTILES, axis=0)
     else:
         low, high = np.percentile(organ_values, PERCENTILES)
-        low = min(low, 0)
+        low = np.minimum(low, 0)
     span = np.where(high > low, high - low, 1)
     unit = (values - np.asarray(low, np.float32)) / np.asarray(span, np.float32)
     return np.clip(unit, LEAST, 1, out=unit)
