@@ -91,13 +91,17 @@ def on_all_cores(folder: Path) -> None:
     """Ingest as a run does it, and say what it took; for a process of its own."""
     images, _ = find_images(folder, ORGAN)
     with tempfile.TemporaryDirectory() as out:
+        work, folder_out = Path(out) / "work", Path(out) / "out"
+        work.mkdir()
+        folder_out.mkdir()
         start = time.perf_counter()
         ingest_images(
             images,
             ORGAN,
             eids=np.array([image.eid for image in images]),
             notes={},
-            folder=Path(out),
+            workspace=work,
+            folder=folder_out,
             report=lambda *_: None,
         )
         seconds = time.perf_counter() - start

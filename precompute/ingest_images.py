@@ -7,10 +7,10 @@ participant without any usable image is excluded with the first of them.
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,19 +21,19 @@ from PIL import Image
 from edp_core.artifacts import THUMBNAIL
 from edp_core.errors import AlignmentError
 from edp_core.settings.organs import Organ
-from edp_core.store import read_array, write_array, write_table
+from edp_core.store import read_array, read_table, write_array, write_table
 from edp_core.study import Study
 from precompute.datasets import ImageFile, find_images
+from precompute.parts import KEY, SLICES, counted_notes, held, write_part, write_sheet
 from precompute.photographs import read_photograph
 from precompute.prepared import Prepared
-from precompute.quality import Refused
 from precompute.readers.reasons import Unusable
-from precompute.shards import ShardWriter, open_slices
+from precompute.shards import open_slices
 from precompute.volumes import label_numbers, read_slices
 
 Report = Callable[[int, int], None]
-SHOWN_PER_REASON = 12
-"""Pictures of the contact sheet for each reason."""
+PART_VOLUMES, PART_PICTURES = 32, 1024
+"""Images of a part: what a kill can cost, and what waits in memory."""
 NO_IMAGE = "no image"
 
 
@@ -55,36 +55,6 @@ def listed_images(
     return images, notes
 
 
-@dataclass
-class _Outcome:
-    """What became of the images so far."""
-
-    kept: list[ImageFile] = field(default_factory=list)
-    prepared: list[Prepared] = field(default_factory=list)
-    """Without their slices, which are on disk already."""
-    counts: list[int] = field(default_factory=list)
-    lost: list[ImageFile] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    sheet: list[tuple[str, np.ndarray]] = field(default_factory=list)
-    notes: Counter[str] = field(default_factory=Counter)
-
-    def take(self, image: ImageFile, found: Prepared) -> None:
-        self.kept.append(image)
-        self.counts.append(len(found.slices))
-        self.prepared.append(Prepared(found.slices[:0], found.volume_ml, found.unknown))
-        self.notes.update(found.notes)
-        if found.unknown:
-            self.notes[f"organ volume not known: {found.unknown}"] += 1
-
-    def leave(self, image: ImageFile, reason: Unusable) -> None:
-        self.lost.append(image)
-        self.reasons.append(str(reason))
-        self.notes[f"image left out: {reason}"] += 1
-        shown = sum(said == str(reason) for said, _ in self.sheet)
-        if isinstance(reason, Refused) and shown < SHOWN_PER_REASON:
-            self.sheet.append((str(reason), reason.picture))
-
-
 def ingest_images(
     images: list[ImageFile],
     organ: Organ,
@@ -92,10 +62,14 @@ def ingest_images(
     labels: Path | None = None,
     eids: np.ndarray,
     notes: Mapping[str, int],
+    workspace: Path,
     folder: Path,
     report: Report,
 ) -> None:
     """Read every image once; write slices, rows, measures, exclusions and notes.
+
+    The images are read in parts. A finished part waits in the workspace, so a run that
+    was killed goes on with the next.
 
     Parameters
     ----------
@@ -107,51 +81,53 @@ def ingest_images(
         The cohort's participants.
     notes
         What was noticed while the files were listed.
+    workspace
+        Folder of this very recipe that outlasts a kill.
     folder
         Receives ``slices-*.npy``, ``counts.npy`` (slices of each image), ``rows``
-        (eid, instance, side), ``measures`` (the same and ``volume_ml``; volumes
-        only), ``files`` (what was left out), ``sheet`` and ``sheet.npy`` (pictures of
-        it), ``exclusions`` and ``notes``.
+        (eid, instance, side), ``measures`` (the same and ``volume_ml``, ``reason``;
+        volumes only), ``files`` (what was left out), ``sheet`` and ``sheet.npy``
+        (pictures of it), ``exclusions`` and ``notes``.
     """
     names = label_numbers(labels) if labels is not None else {}
-    outcome = _Outcome()
-    outcome.notes.update(notes)
-    with ShardWriter(folder) as writer:
-        for done, (image, found) in enumerate(_prepare(images, organ, names), 1):
-            if isinstance(found, Unusable):
-                outcome.leave(image, found)
-            else:
-                writer.add(found.slices)
-                outcome.take(image, found)
-            report(done, len(images))
-    if not outcome.kept:
-        said = "; ".join(reason for reason, _ in Counter(outcome.reasons).most_common())
+    size = PART_VOLUMES if organ.volumetric else PART_PICTURES
+    parts = []
+    for number, start in enumerate(range(0, len(images), size)):
+        chosen = images[start : start + size]
+        place = workspace / f"part-{number:05d}"
+        if not place.is_dir():
+            said = partial(_report_from, report, start, total=len(images))
+            write_part(place, _prepare(chosen, organ, names), report=said)
+        report(start + len(chosen), len(images))
+        parts.append(place)
+    outcome = pd.concat(
+        [read_table(part, "images") for part in parts], ignore_index=True
+    )
+    kept = outcome["reason"] == ""
+    if not kept.any():
+        reasons = "; ".join(outcome["reason"].value_counts().index)
         raise AlignmentError(
-            f"None of {len(images)} images can be used: {said}",
+            f"None of {len(images)} images can be used: {reasons}",
             "check channels, mask, crop and quality of the organ in study.toml",
         )
-    write_array(folder, "counts", np.array(outcome.counts, np.int32))
-    rows = _rows(outcome.kept)
+    for number, part in enumerate(held(parts)):
+        _link(part / SLICES, folder / f"slices-{number:05d}.npy")
+    write_array(folder, "counts", outcome.loc[kept, "count"].to_numpy(np.int32))
+    rows = outcome.loc[kept, KEY].reset_index(drop=True)
     write_table(folder, "rows", rows)
     if organ.volumetric:
-        measured = rows.assign(
-            volume_ml=[one.volume_ml for one in outcome.prepared],
-            reason=[one.unknown for one in outcome.prepared],
-        )
-        write_table(folder, "measures", measured)
-    lost = _rows(outcome.lost).assign(reason=outcome.reasons)
-    write_table(folder, "files", lost.astype(str))
-    shown = pd.DataFrame({"reason": [reason for reason, _ in outcome.sheet]}, dtype=str)
-    write_table(folder, "sheet", shown)
-    if outcome.sheet:
-        write_array(folder, "sheet", np.stack([p for _, p in outcome.sheet]))
+        measured = outcome.loc[kept, [*KEY, "volume_ml", "unknown"]]
+        measured = measured.rename(columns={"unknown": "reason"})
+        write_table(folder, "measures", measured.reset_index(drop=True))
+    lost = outcome.loc[~kept, [*KEY, "reason"]].reset_index(drop=True)
+    write_table(folder, "files", lost)
     write_table(folder, "exclusions", _exclusions(eids, rows, lost))
+    write_sheet(folder, parts)
+    counted = Counter(notes) + counted_notes(outcome)
     write_table(
         folder,
         "notes",
-        pd.DataFrame(
-            {"reason": list(outcome.notes), "count": list(outcome.notes.values())}
-        ),
+        pd.DataFrame({"reason": list(counted), "count": list(counted.values())}),
     )
 
 
@@ -209,15 +185,17 @@ def _prepare(
             yield first, future.result()
 
 
-def _rows(images: list[ImageFile]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "eid": [image.eid for image in images],
-            "instance": [image.instance for image in images],
-            "side": [image.side for image in images],
-        },
-        dtype=str,
-    )
+def _report_from(report: Report, start: int, done: int, *, total: int) -> None:
+    report(start + done, total)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name; where the disk knows no links, copy it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+        target.chmod(0o600)
 
 
 def _exclusions(

@@ -122,8 +122,9 @@ class Jobs:
             labels = self.study.path(settings.label_names)
             inputs["labels"] = self.fingerprints.of(labels)
         self.fingerprints.save()
+        slot = f"images/{organ}"
         return self._job(
-            f"images/{organ}",
+            slot,
             inputs,
             build=lambda folder, report: ingest_images.ingest_images(
                 found,
@@ -131,6 +132,7 @@ class Jobs:
                 labels=labels,
                 eids=eids,
                 notes=notes,
+                workspace=self.store.workspace(self._recipe(slot, inputs)),
                 folder=folder,
                 report=report,
             ),

@@ -1,14 +1,13 @@
 """Slices on disk: plain arrays in a row of files, read without decoding.
 
-A biobank's slices outgrow one file and the memory. They are kept in `.npy` files of
-about 128 MiB, written one after another and read through memory maps. Writing goes
-through ordinary writes: a full disk then gives an error, where a map would end the
-process.
+A biobank's slices outgrow one file and the memory. They are kept in `.npy` files, one
+for each part of the images, and read through memory maps. Writing goes through ordinary
+writes: a full disk then gives an error, where a map would end the process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import numpy as np
 
 from edp_core.errors import InputError, MissingArtifactError
 
-SHARD_BYTES = 128 * 2**20
 PATTERN = "slices-*.npy"
 
 
@@ -75,53 +73,19 @@ def open_slices(folder: Path) -> Slices:
     return Slices([np.load(f, mmap_mode="r", allow_pickle=False) for f in files])
 
 
-class ShardWriter:
-    """Writes slices one image after another; use it in a ``with`` block.
-
-    Parameters
-    ----------
-    folder
-        Where the files go.
-    most_bytes
-        About how large a file becomes; an image is never cut in two.
-    """
-
-    def __init__(self, folder: Path, *, most_bytes: int = SHARD_BYTES) -> None:
-        self._folder, self._most = folder, most_bytes
-        self._waiting: list[np.ndarray] = []
-        self._bytes = self._files = 0
-
-    def __enter__(self) -> ShardWriter:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._flush()
-
-    def add(self, slices: np.ndarray) -> None:
-        """Append one image's slices, shape (k, H, W, C)."""
-        self._waiting.append(np.ascontiguousarray(slices))
-        self._bytes += slices.nbytes
-        if self._bytes >= self._most:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._waiting:
-            return
-        first = self._waiting[0]
-        header = {
-            "descr": np.lib.format.dtype_to_descr(first.dtype),
-            "fortran_order": False,
-            "shape": (sum(map(len, self._waiting)), *first.shape[1:]),
-        }
-        path = self._folder / f"slices-{self._files:05d}.npy"
-        with path.open("wb") as handle:
-            np.lib.format.write_array_header_1_0(handle, header)
-            for part in self._waiting:
-                handle.write(part.data)
-        path.chmod(0o600)
-        self._files += 1
-        self._waiting, self._bytes = [], 0
+def write_slices(path: Path, images: Sequence[np.ndarray]) -> None:
+    """Write the slices of several images, each (k, H, W, C), one after another."""
+    first = images[0]
+    header = {
+        "descr": np.lib.format.dtype_to_descr(first.dtype),
+        "fortran_order": False,
+        "shape": (sum(map(len, images)), *first.shape[1:]),
+    }
+    with path.open("wb") as handle:
+        np.lib.format.write_array_header_1_0(handle, header)
+        for image in images:
+            handle.write(np.ascontiguousarray(image).data)
+    path.chmod(0o600)
 
 
 def check_images(images: Pixels) -> None:

@@ -14,7 +14,7 @@ from precompute.ingest_images import make_thumbnails
 from precompute.ingest_tables import ingest_cohort, ingest_phenome
 from precompute.jobs import Jobs
 from precompute.quality import SHEET
-from precompute.shards import ShardWriter, open_slices
+from precompute.shards import open_slices, write_slices
 from precompute.steps import do
 
 STUDY = """\
@@ -243,8 +243,7 @@ def test_thumbnails_show_the_channels_as_colours(tmp_path, channels, order):
     pixels = np.random.default_rng(0).integers(
         0, 256, (3, 64, 64, channels), dtype=np.uint8
     )
-    with ShardWriter(tmp_path) as writer:
-        writer.add(pixels)
+    write_slices(tmp_path / "slices-00000.npy", [pixels])
     write_array(tmp_path, "counts", np.ones(3, np.int32))
     calls = []
     make_thumbnails(tmp_path, tmp_path, report=lambda *done: calls.append(done))
@@ -255,9 +254,10 @@ def test_thumbnails_show_the_channels_as_colours(tmp_path, channels, order):
 
 def test_the_thumbnail_of_a_volume_is_its_middle_slice(tmp_path):
     halves = np.linspace(0, 1, 6).astype(np.float16)[:, None, None, None]
-    with ShardWriter(tmp_path) as writer:
-        writer.add(np.broadcast_to(halves[:5], (5, 64, 64, 1)))
-        writer.add(np.broadcast_to(halves[5:], (1, 64, 64, 1)))
+    volumes = [
+        np.broadcast_to(h, (len(h), 64, 64, 1)) for h in (halves[:5], halves[5:])
+    ]
+    write_slices(tmp_path / "slices-00000.npy", volumes)
     write_array(tmp_path, "counts", np.array([5, 1], np.int32))
     make_thumbnails(tmp_path, tmp_path, report=lambda *_: None)
     out = read_array(tmp_path, "thumbnails")
