@@ -19,7 +19,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 _ISAL = cast(type[Exception], IsalError)
 DAMAGED: tuple[type[Exception], ...] = (
     OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError,
-    ArithmeticError, NotImplementedError, RecursionError, struct.error, zlib.error,
+    ArithmeticError, RuntimeError, struct.error, zlib.error,
     _ISAL, zipfile.BadZipFile, tokenize.TokenError, HeaderDataError, ImageFileError,
     InvalidDicomError, BytesLengthException,
 )  # fmt: skip
