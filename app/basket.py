@@ -5,6 +5,7 @@ One SQLite file beside the store. Removing only marks an entry, so it can be und
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,22 +66,37 @@ class Basket:
         """
         with self._session() as session:
             _refuse_second(session, spec.name)
-            row = _Row(
-                name=spec.name,
-                spec=SPEC.dump_json(spec).decode(),
-                added=datetime.now(UTC),
-            )
+            row = _row(spec)
             session.add(row)
             session.commit()
             return row.id
 
+    def add_all(self, specs: Sequence[Spec]) -> int:
+        """Keep several phenotypes, or none of them; how many were not there yet.
+
+        One that is in the basket already, recipe and all, is passed over.
+
+        Raises
+        ------
+        InputError
+            Where another phenotype of one of the names is in the basket.
+        """
+        with self._session() as session:
+            there = [SPEC.validate_json(row.spec) for row in _rows(session)]
+            fresh = [spec for spec in specs if spec not in there]
+            for spec in fresh:
+                _refuse_second(session, spec.name)
+                session.add(_row(spec))
+            session.commit()
+            return len(fresh)
+
     def entries(self) -> list[Entry]:
         """Everything in the basket, oldest first."""
         with self._session() as session:
-            rows = session.scalars(
-                select(_Row).where(_Row.removed.is_(None)).order_by(_Row.id)
-            )
-            return [Entry(r.id, SPEC.validate_json(r.spec), r.added) for r in rows]
+            return [
+                Entry(row.id, SPEC.validate_json(row.spec), row.added)
+                for row in _rows(session)
+            ]
 
     def remove(self, entry: int) -> None:
         """Take a phenotype out; `restore` puts it back."""
@@ -111,6 +127,16 @@ class Basket:
                 "The basket's database cannot be opened",
                 "check that studio.db in the store is a file the server may write",
             ) from error
+
+
+def _row(spec: Spec) -> _Row:
+    text = SPEC.dump_json(spec).decode()
+    return _Row(name=spec.name, spec=text, added=datetime.now(UTC))
+
+
+def _rows(session: Session) -> list[_Row]:
+    held = select(_Row).where(_Row.removed.is_(None)).order_by(_Row.id)
+    return list(session.scalars(held))
 
 
 def _refuse_second(session: Session, name: str) -> None:

@@ -162,7 +162,8 @@ def bars(table: pd.DataFrame, *, x_title: str) -> AltairChart:
     colours = [CONTROL, CASE] if len(groups) > 1 else ["#0072B2"]
     return (
         alt.Chart(table)
-        .mark_rect(opacity=0.55)
+        # groups are seen through each other; one alone must show on dark ground too
+        .mark_rect(opacity=0.55 if len(groups) > 1 else 0.85)
         .encode(
             x=alt.X("left:Q", title=x_title, scale=alt.Scale(zero=False)),
             x2="right:Q",
@@ -213,7 +214,7 @@ def intervals(table: pd.DataFrame) -> AltairChart:
     bar = base.mark_rule(strokeWidth=2, color=CONTROL).encode(
         x=alt.X("low:Q", title="Correlation r, 95 % interval"), x2="high:Q"
     )
-    dot = base.mark_circle(size=90, color="#0072B2").encode(
+    dot = base.mark_circle(size=90, color="#0072B2", opacity=1).encode(
         x="r:Q",
         tooltip=[
             "column:N",

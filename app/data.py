@@ -22,6 +22,7 @@ from edp_core.disclosure import (
     hide_partition,
 )
 from edp_core.errors import InputError, MissingArtifactError
+from edp_core.people.measures import volume_caption
 from edp_core.people.phenome import same_people_as_longer
 from edp_core.phenotype import SPEC, Inputs, Phenotype, Spec, evaluate
 from edp_core.store import Store, read_array, read_table
@@ -90,6 +91,24 @@ def inputs(organ: str | None = None, encoder: str | None = None) -> Inputs:
 @st.cache_resource(show_spinner="Reading the embedding …", max_entries=4)
 def _inputs(organ: str | None, encoder: str | None, *_keys: object) -> Inputs:
     return read_inputs(study(), store(), organ=organ, encoder=encoder)
+
+
+def caption(column: str) -> str:
+    """How a participants column is called where people read it, its unit with it."""
+    named = {"age_years": "age", "bmi": "BMI"}
+    slot = inputs().measured.get(column)
+    return named.get(column, column) if slot is None else volume_caption(slot)
+
+
+def known_columns(*, numbers: bool = False) -> list[str]:
+    """Participants columns in which anybody has a value, those of numbers alone."""
+    people = inputs().participants.drop(columns="eid")
+    return [
+        name
+        for name in people.columns
+        if people[name].notna().any()
+        and (not numbers or pd.api.types.is_numeric_dtype(people[name]))
+    ]
 
 
 def phenotype(spec: Spec) -> Phenotype:

@@ -118,6 +118,18 @@ def n_clusters(choice: Choice) -> int:
     return int(data.atlas_array(choice.organ, choice.encoder, "clusters").max()) + 1
 
 
+def cluster_sizes(choice: Choice) -> pd.DataFrame:
+    """Participants of every cluster and their share; missing where hidden."""
+    labels = data.atlas_array(choice.organ, choice.encoder, "clusters")
+    sizes = np.bincount(labels)
+    hidden = disclosure.hide_partition(sizes, least())
+    table = pd.DataFrame({"cluster": np.arange(len(sizes)), "n": sizes})
+    table["n"] = table["n"].astype("Int64").mask(hidden)
+    # three digits: more would tell a hidden count from the others' shares
+    table["share"] = (table["n"] / len(labels)).astype("Float64").round(3)
+    return table
+
+
 def cluster_size(choice: Choice) -> int | str:
     """Participants of the chosen cluster, or that they are too few to say."""
     labels = data.atlas_array(choice.organ, choice.encoder, "clusters")
@@ -130,13 +142,15 @@ def cluster_size(choice: Choice) -> int | str:
 
 def factors(phenotype: Phenotype, *, unadjusted: Phenotype | None) -> pd.DataFrame:
     """Correlation with the unadjusted score and with age, sex, BMI and volume."""
-    people = data.inputs().participants
-    named = [c for c in ("age_years", "sex", "bmi") if c in people.columns]
+    inputs = data.inputs()
+    people = inputs.participants
+    wanted = ("age_years", "sex", "bmi", *inputs.measured)
+    named = [c for c in wanted if c in people.columns and people[c].notna().any()]
     if phenotype.kind == "binary":
         # with few cases a correlation tells how many of them are women
         named = [c for c in named if not _tells_small_counts(phenotype, people[c])]
     table = associations(phenotype.values, people, named)
-    table["column"] = table["column"].replace({"age_years": "age", "bmi": "BMI"})
+    table["column"] = [data.caption(name) for name in table["column"]]
     if unadjusted is not None:
         r, low, high, log10p, n = pearson(phenotype.values, unadjusted.values)
         first = {"column": "unadjusted score", "r": r, "low": low, "high": high}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import data
+from app import data, routes
 from app.state import Choice
 
 
@@ -22,13 +22,19 @@ def need(*slots: str) -> None:
 
 
 def need_code(choice: Choice) -> str:
-    """Code chosen; stops with a word where the study has none to choose."""
+    """Code chosen; where the study has none, says so, shows the ways on and stops."""
     if choice.code is None:
+        why = (
+            "This study has no diagnoses, so there is no disease to look at here."
+            if data.inputs().phenome.traits.empty
+            else "Every diagnosis code of this study has too few cases to be shown."
+        )
         st.info(
-            "This study has no diagnosis code that can be shown: there is no diagnoses "
-            "table, or every code has too few cases. Clusters and the export of "
-            "participants' columns work without codes.",
+            f"{why} Clusters, principal components and axes of the embedding, columns "
+            "of the participants table and the export work without.",
             icon=":material/info:",
         )
+        routes.link("clusters", "See the clusters of the embedding")
+        routes.link("phenotype", "Make a phenotype of a principal component")
         st.stop()
     return choice.code

@@ -15,7 +15,7 @@ from edp_core.checkout import render_study
 from edp_core.errors import InputError
 from edp_core.export import card, delivery
 from edp_core.phenotype import SPEC, Spec
-from edp_core.recipe import ClassifierSpec, ClusterSpec, CodeSpec
+from edp_core.recipe import AxisSpec, ClassifierSpec, ClusterSpec, CodeSpec
 from edp_core.store import file_digest
 
 USER = "local"
@@ -215,7 +215,14 @@ def _of(spec: Spec) -> str:
         return f"{spec.organ} · {spec.trait} · cluster {spec.cluster}"
     if isinstance(spec, ClassifierSpec):
         return f"{spec.organ} · {spec.trait}"
+    if isinstance(spec, AxisSpec):
+        return f"{spec.organ} · {axis_name(spec)}"
     return spec.trait if isinstance(spec, CodeSpec) else spec.column
+
+
+def axis_name(spec: AxisSpec) -> str:
+    """How an axis is called on the screens: PC3, or axis 12."""
+    return f"PC{spec.axis}" if spec.of == "pc" else f"axis {spec.axis}"
 
 
 def _removed(spec: Spec) -> str:

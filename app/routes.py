@@ -10,22 +10,31 @@ from streamlit.navigation.page import StreamlitPage
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 
 
+SCREENS = {
+    "overview": ("Overview", ":material/dashboard:"),
+    "diseases": ("Diseases", ":material/scatter_plot:"),
+    "clusters": ("Clusters", ":material/bubble_chart:"),
+    "phenotype": ("Phenotype", ":material/tune:"),
+    "export": ("Export", ":material/ios_share:"),
+}
+
+
 def routes() -> list[StreamlitPage]:
     """Pages for `st.navigation`."""
-    listed = [
-        ("overview", "Overview", ":material/dashboard:"),
-        ("diseases", "Diseases", ":material/scatter_plot:"),
-        ("clusters", "Clusters", ":material/bubble_chart:"),
-        ("phenotype", "Phenotype", ":material/tune:"),
-        ("export", "Export", ":material/ios_share:"),
-    ]
-    return [
-        st.Page(
-            PAGES / f"{name}.py",
-            title=title,
-            icon=icon,
-            url_path=name,
-            default=name == "overview",
-        )
-        for name, title, icon in listed
-    ]
+    return [_page(name) for name in SCREENS]
+
+
+def link(name: str, text: str) -> None:
+    """Draw a link to a screen, so that an empty one is no dead end."""
+    st.page_link(_page(name), label=text)
+
+
+def _page(name: str) -> StreamlitPage:
+    title, icon = SCREENS[name]
+    return st.Page(
+        PAGES / f"{name}.py",
+        title=title,
+        icon=icon,
+        url_path=name,
+        default=name == "overview",
+    )

@@ -108,6 +108,13 @@ def pick_code(code: str) -> None:
     st.session_state["code"] = code
 
 
+def pick_point(chart: str) -> None:
+    """Make the code of a clicked point the choice (in the chart's callback)."""
+    points = st.session_state[chart].selection.get("pick", [])
+    if points:
+        pick_code(str(points[0]["code"]))
+
+
 def _codes(organ: str, encoder: str) -> list[str]:
     try:
         table = data.scan(organ, encoder)

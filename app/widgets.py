@@ -162,6 +162,7 @@ def number(
         delta_arrow="off",
         help=help,
         border=True,
+        height="stretch",
     )
 
 
@@ -232,3 +233,31 @@ def hidden_note(table: pd.DataFrame, column: str) -> None:
             f"{HIDDEN} : hidden, because the count is below {least} or would give such "
             "a count away."
         )
+
+
+def cluster_sizes(table: pd.DataFrame, choice: Choice) -> None:
+    """Clusters with their sizes: what there is to see of them without any code."""
+    st.subheader("Cluster sizes", anchor=False)
+    largest = float(table["share"].max()) if table["share"].notna().any() else 1.0
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "cluster": "Cluster",
+            "n": _count("N"),
+            "share": st.column_config.ProgressColumn(
+                "Share of participants", format="percent", max_value=largest
+            ),
+        },
+        placeholder=HIDDEN,
+    )
+    hidden_note(table, "n")
+    st.caption(
+        "No code can be shown in this study, so nothing is tested in the clusters. "
+        "Leiden clusters are found in the neighbour graph; 0 is the largest."
+    )
+    table_download(
+        table,
+        f"clusters-{choice.organ}-{choice.encoder}",
+        settings=f"Leiden; {data.study().analysis}",
+    )

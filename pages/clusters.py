@@ -19,20 +19,15 @@ table = data.enrichment(choice.organ, choice.encoder)
 here = table[table["cluster"] == cluster].sort_values("log10p", ascending=False)
 
 
-def picked() -> None:
-    """Make the clicked point's code the choice."""
-    points = st.session_state["percentage_plot"].selection.get("pick", [])
-    if points:
-        state.pick_code(str(points[0]["code"]))
-
-
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("UMAP", anchor=False)
-    options = ["cluster", "code"] if choice.code else ["cluster"]
-    colour = st.segmented_control(
-        "Colour by", options, default="cluster", key="colour", bind="query-params"
-    )
+    colour: str | None = "cluster"
+    if choice.code:
+        options = ["cluster", "code"]
+        colour = st.segmented_control(
+            "Colour by", options, default=colour, key="colour", bind="query-params"
+        )
     points, column, domain = figures.points(choice, colour or "cluster")
     title = "Cluster" if column == "cluster" else choice.code
     widgets.figure(
@@ -47,6 +42,9 @@ with left:
     if column == "status":
         st.caption(widgets.CODE_COLOURS)
 with right:
+    if table.empty:
+        widgets.cluster_sizes(figures.cluster_sizes(choice), choice)
+        st.stop()
     st.subheader(f"Cluster {cluster}: percentage–pval", anchor=False)
     share = st.segmented_control(
         "Percentage",
@@ -62,7 +60,7 @@ with right:
             ),
             f"percentage-pval-{cluster}",
             key="percentage_plot",
-            on_select=picked,
+            on_select=lambda: state.pick_point("percentage_plot"),
         )
         size = figures.cluster_size(choice)
         st.caption(

@@ -11,13 +11,6 @@ code = guards.need_code(choice)
 scan = data.scan(choice.organ, choice.encoder)
 
 
-def picked() -> None:
-    """Make the clicked point's code the choice."""
-    points = st.session_state["auc_plot"].selection.get("pick", [])
-    if points:
-        state.pick_code(str(points[0]["code"]))
-
-
 def row_picked() -> None:
     """Make the clicked row's code the choice."""
     rows = st.session_state["scan_table"].selection.rows
@@ -35,7 +28,7 @@ with left:
             charts.auc_plot(tested, code),
             f"auc-pval-{choice.organ}-{choice.encoder}",
             key="auc_plot",
-            on_select=picked,
+            on_select=lambda: state.pick_point("auc_plot"),
         )
         st.caption(
             f"{len(tested)} codes with {data.study().analysis.min_cases} cases or "

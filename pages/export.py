@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import data, handover, widgets
+from app import data, handover, routes, widgets
 from app.basket import Basket
 
 study = data.study()
@@ -16,6 +16,7 @@ if not entries:
         "The basket is empty. Design a phenotype on the screen Phenotype and add it.",
         icon=":material/shopping_cart:",
     )
+    routes.link("phenotype", "Design a phenotype")
     st.stop()
 
 st.subheader("Basket", anchor=False)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, data, design, figures, guards, state, widgets
+from app import charts, data, design, figures, guards, state, verdict, widgets
 
 choice = state.choice()
 widgets.title("Phenotype", choice)
@@ -13,25 +13,32 @@ with controls:
     drawn = design.controls(choice)
 if drawn is None:
     st.stop()
-score = data.phenotype(drawn.spec)
+spec = drawn.spec
+score = data.phenotype(spec)
 with controls:
-    design.keep(drawn.spec, drawn.suggested_name)
+    design.keep(drawn)
 
 with result:
-    design.facts(score, drawn)
-    for warning in design.warnings(drawn):
+    verdict.facts(score, spec)
+    for warning in verdict.warnings(spec):
         st.info(warning, icon=":material/info:")
     st.subheader("Distribution", anchor=False)
     if score.kind == "binary":
         st.caption("A binary trait: cases are 1, controls 0.")
     else:
         widgets.figure(
-            charts.bars(design.distribution(score, drawn), x_title=drawn.axis),
+            charts.bars(verdict.distribution(score, spec), x_title=drawn.axis),
             f"distribution-{drawn.suggested_name}",
         )
     st.subheader("What it goes along with", anchor=False)
-    table = figures.factors(score, unadjusted=design.unadjusted(drawn))
-    table = design.with_control(table, drawn, score)
+    table = figures.factors(score, unadjusted=verdict.unadjusted(spec))
+    table = verdict.with_control(table, spec, score)
+    if table.empty:
+        st.info(
+            "Nothing to compare with: the study has no age, sex, BMI or organ volume.",
+            icon=":material/info:",
+        )
+        st.stop()
     widgets.figure(charts.intervals(table), f"factors-{drawn.suggested_name}")
     st.dataframe(
         table,
@@ -43,5 +50,5 @@ with result:
     widgets.table_download(
         table,
         f"factors-{drawn.suggested_name}",
-        settings=drawn.spec.model_dump_json(exclude={"name"}),
+        settings=spec.model_dump_json(exclude={"name"}),
     )

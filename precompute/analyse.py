@@ -62,13 +62,15 @@ def make_scan(
     cases = phenome.dense(list(phenome.traits["code"]))[seen]
     known = [name for name in DEMOGRAPHICS if name in participants.columns]
     people = participants.iloc[seen]
+    baseline = adjust.design_matrix(people, known)
     table = classifier.scan_phenome(
         vectors,
         cases,
         folds=folds,
         shrinkage=analysis.shrinkage,
         min_cases=analysis.min_cases,
-        baseline=adjust.design_matrix(people, known) if known else None,
+        # nobody's age or sex may be known: then there is nothing to compare with
+        baseline=baseline if baseline.shape[1] else None,
     )
     names = phenome.traits[["code", "name", "chapter"]].reset_index(drop=True)
     write_table(

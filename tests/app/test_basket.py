@@ -11,6 +11,7 @@ import pytest
 from app.basket import Basket
 from edp_core.errors import InputError
 from edp_core.recipe import (
+    AxisSpec,
     ClassifierSpec,
     Clustering,
     ClusterSpec,
@@ -27,6 +28,7 @@ IMAGE = BASE | {
     "phenome": "p0",
     "trait": "K760",
 }
+AXIS = {k: v for k, v in IMAGE.items() if k not in ("phenome", "trait")}
 LEIDEN = Clustering(neighbours=10, resolution=1.0, seed=0)
 SPECS = [
     ClassifierSpec(
@@ -40,7 +42,11 @@ SPECS = [
     ClusterSpec(**IMAGE, name="b", atlas="a0", clustering=LEIDEN, cluster=2),
     CodeSpec(**BASE, name="c", phenome="p0", trait="I10"),
     ColumnSpec(**BASE, name="d", column="bmi"),
+    ColumnSpec(**BASE, name="e", column="liver_ml", measured={"images/liver": "i0"}),
+    AxisSpec(**AXIS, name="f", axis=2, atlas="a0"),
+    AxisSpec(**AXIS, name="g", of="axis", axis=7, sign=-1),
 ]
+PCS = [AxisSpec(**AXIS, name=f"PC{i}", axis=i, atlas="a0") for i in range(1, 6)]
 
 
 def test_every_kind_of_recipe_comes_back_as_it_was(tmp_path):
@@ -62,6 +68,25 @@ def test_two_of_one_name_are_refused_whatever_the_case(tmp_path):
             basket.add(SPECS[1].model_copy(update={"name": name}))
         assert caught.value.hint
     assert len(basket.entries()) == 1
+
+
+def test_several_are_added_at_once_and_those_that_are_there_are_passed_over(tmp_path):
+    basket = Basket(tmp_path)
+    basket.add(PCS[1])
+    assert basket.add_all(PCS[:3]) == 2
+    assert basket.add_all(PCS) == 2
+    names = [entry.spec.name for entry in basket.entries()]
+    assert sorted(names) == ["PC1", "PC2", "PC3", "PC4", "PC5"]
+    basket.remove(basket.entries()[0].id)
+    assert basket.add_all(PCS) == 1, "what was removed may come back"
+
+
+def test_of_several_none_is_added_where_a_name_is_another_s(tmp_path):
+    basket = Basket(tmp_path)
+    basket.add(SPECS[0].model_copy(update={"name": "PC3"}))
+    with pytest.raises(InputError, match="already holds a phenotype called 'PC3'"):
+        basket.add_all(PCS)
+    assert [entry.spec.name for entry in basket.entries()] == ["PC3"]
 
 
 def test_removing_is_undone_and_frees_the_name(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,13 +146,34 @@ def test_a_small_rest_of_a_factor_is_hidden(monkeypatch):
     known = np.flatnonzero(np.isfinite(score.values) & people["age_years"].notna())
     people.loc[known[:3], "age_years"] = np.nan  # three people without an age
 
-    class Fewer:
-        participants = people
-
-    monkeypatch.setattr(data, "inputs", lambda *_: Fewer)
+    fewer = replace(inputs, participants=people)
+    monkeypatch.setattr(data, "inputs", lambda *_: fewer)
     table = figures.factors(score, unadjusted=None)
     age = table[table["column"].str.lower().str.startswith("age")].iloc[0]
     assert pd.isna(age["n"])
+
+
+def test_a_volume_is_a_factor_with_its_unit(monkeypatch):
+    score = data.phenotype(recipes.component(CHOICE, 1))
+    inputs = data.inputs()
+    volumes = np.nan_to_num(score.values) * 50 + 1500
+    people = inputs.participants.assign(liver_ml=volumes, bmi=np.nan)
+    other = replace(inputs, participants=people, measured={"liver_ml": "images/liver"})
+    monkeypatch.setattr(data, "inputs", lambda *_: other)
+    table = figures.factors(score, unadjusted=None).set_index("column")
+    assert table.loc["liver volume (mL)", "r"] == pytest.approx(1)
+    assert "BMI" not in table.index, "nobody has one"
+
+
+def test_sizes_of_clusters_hide_the_small_ones(monkeypatch):
+    labels = np.repeat([0, 1, 2, 3], [60, 30, 3, 7])
+    monkeypatch.setattr(data, "atlas_array", lambda *_: labels)
+    table = figures.cluster_sizes(CHOICE).set_index("cluster")
+    assert table["n"].isna().sum() >= 2, "one alone follows from the others"
+    assert pd.isna(table.loc[2, "n"])
+    assert table["share"].isna().tolist() == table["n"].isna().tolist()
+    shown = table.dropna()
+    assert shown.loc[0].tolist() == [60, 0.6]
 
 
 def test_the_flow_of_participants_writes_small_counts_as_such():

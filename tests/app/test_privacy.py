@@ -53,6 +53,8 @@ PHENOTYPES = [
         ("Code", "I10", "0", {}),
         ("Code", "E119", "0", {}),
         ("Column", "I10", "0", {"column": "bmi"}),
+        ("Axis or PC", "I10", "0", {"pc": "2", "covariates": ["age_years"]}),
+        ("Axis or PC", "I10", "0", {"of": "Axis", "axis": "7", "pcs": ["PC1"]}),
     ]
 ]
 VIEWS = OVERVIEW + DISEASES + CLUSTERS + SHARES + PHENOTYPES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app import data, recipes
@@ -46,13 +48,49 @@ def test_a_cluster_names_its_atlas(store):
     assert spec.labels == Labels()
 
 
-@pytest.mark.parametrize("name", ["classifier", "cluster", "code", "column"])
+def test_a_component_names_its_atlas_and_an_axis_none(store):
+    spec = recipes.component(CHOICE, 2, remove_covariates=("bmi",), sign=-1)
+    assert (spec.of, spec.axis, spec.sign) == ("pc", 2, -1)
+    assert spec.atlas == store.ref("atlas/liver/mae")
+    assert spec.embedding == store.ref("embedding/liver/mae")
+    assert spec.measured == {}
+    other = recipes.axis(CHOICE, 5, remove_pcs=(1,))
+    assert (other.of, other.axis, other.atlas) == ("axis", 5, None)
+
+
+def test_a_volume_brings_the_key_of_its_images(store, monkeypatch):
+    inputs = data.inputs()
+    people = inputs.participants.assign(liver_ml=1.0)
+    keys = dict(inputs.keys) | {"images/liver": "i0"}
+    slots = {"liver_ml": "images/liver"}
+    other = replace(inputs, participants=people, keys=keys, measured=slots)
+    monkeypatch.setattr(data, "inputs", lambda *_: other)
+    assert recipes.column("liver_ml").measured == {"images/liver": "i0"}
+    assert recipes.column("bmi").measured == {}
+    spec = recipes.component(CHOICE, 1, remove_covariates=("bmi", "liver_ml"))
+    assert spec.measured == {"images/liver": "i0"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        (("liver", "PC1"), "liver_PC1"),
+        (("3d-liver", "no_a b/c"), "x3d-liver_no_a_b_c"),
+        (("a" * 70,), "a" * 64),
+    ],
+)
+def test_names_are_such_that_regenie_takes_them(parts, name):
+    assert recipes.name_of(*parts) == name
+
+
+@pytest.mark.parametrize("name", ["classifier", "cluster", "code", "column", "axis"])
 def test_every_recipe_gives_one_number_for_each_participant(store, name):
     spec = {
         "classifier": lambda: recipes.classifier(CHOICE, "I10"),
         "cluster": lambda: recipes.cluster(CHOICE, "I10"),
         "code": lambda: recipes.code_itself("I10"),
         "column": lambda: recipes.column("bmi"),
+        "axis": lambda: recipes.axis(CHOICE, 3),
     }[name]()
     assert spec.method == name
     found = data.phenotype(spec)

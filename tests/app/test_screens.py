@@ -104,7 +104,9 @@ def words(factors: pd.DataFrame) -> pd.DataFrame:
     return factors.set_index(first)
 
 
-@pytest.mark.parametrize("name", ["Classifier", "Cluster", "Code", "Column"])
+@pytest.mark.parametrize(
+    "name", ["Classifier", "Cluster", "Axis or PC", "Code", "Column"]
+)
 def test_phenotype_of_every_method(screen, done_study, name):
     at = screen("phenotype", done_study, code="I10", method=name)
     assert not broke(at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 import streamlit as st
@@ -13,49 +12,7 @@ SCREENS = ("overview", "diseases", "clusters", "phenotype", "export")
 PAIR = "liver/mae"
 
 
-# ---- empty -----------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def no_diagnoses(done_study, tmp_path_factory):
-    """The finished study as it would be without a diagnoses table."""
-    from precompute.cli import run_study
-
-    study = tmp_path_factory.mktemp("empty") / "study"
-    shutil.copytree(done_study, study)
-    file = study / "study.toml"
-    text = file.read_text()
-    start = text.index("[diagnoses]")
-    file.write_text(text[:start] + text[text.index("[", start + 1) :])
-    run_study(study, quiet=True)
-    return study
-
-
-@pytest.mark.parametrize("name", SCREENS)
-def test_a_study_without_diagnoses_opens(screen, no_diagnoses, name):
-    at = screen(name, no_diagnoses)
-    assert not broke(at)
-    assert not at.error
-    assert choice(at)[0] is None
-    assert at.selectbox(key="code_box").disabled
-
-
-def test_without_codes_clusters_are_drawn_and_columns_can_be_kept(screen, no_diagnoses):
-    at = screen("clusters", no_diagnoses)
-    assert len(at.get("vega_lite_chart")) == 1
-    assert at.info
-    at = screen("diseases", no_diagnoses)
-    assert at.info
-    assert not at.get("vega_lite_chart")
-    at = screen("phenotype", no_diagnoses)
-    assert at.selectbox(key="column").options
-    assert at.metric[0].label == "N"
-
-
-def test_a_link_with_a_code_is_harmless_without_codes(screen, no_diagnoses):
-    at = screen("phenotype", no_diagnoses, code="K760", method="Cluster")
-    assert not broke(at)
-    assert choice(at)[0] is None
-
-
+# ---- empty ----------------------------------------------------------------------
 def test_an_empty_basket_says_where_to_go(screen, own_study):
     at = screen("export", own_study)
     assert at.info

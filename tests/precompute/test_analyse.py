@@ -57,6 +57,13 @@ def test_codes_with_too_few_cases_are_listed_with_the_reason(embedding, tmp_path
     assert set(read_table(tmp_path, "enrichment")["code"]) == {"I10", "E11"}
 
 
+def test_an_age_and_sex_nobody_has_are_no_baseline(embedding, tmp_path):
+    nothing = {"age_years": np.nan, "sex": pd.array([None] * 60, "string")}
+    table = scan(embedding, phenome_of(I10=25), tmp_path, **nothing)
+    assert np.isfinite(table["auc"]).all() and table["baseline_auc"].isna().all()
+    assert len(scan(embedding, phenome_of(), tmp_path, **nothing)) == 0
+
+
 def test_age_and_sex_stand_beside_the_embedding(embedding, tmp_path):
     phenome = phenome_of(I10=25)
     table = scan(

@@ -1,0 +1,98 @@
+"""What the screen Overview says: what is missing, numbers, participants, encoder."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import charts, data, figures, routes, widgets
+from app.state import Choice
+from edp_core.checkout import describe_encoder
+from edp_core.disclosure import about, mask_count
+from edp_core.exclusions import WITH_IMAGES, exclusions_of, notes_of
+from edp_core.store import read_table
+
+
+def lacking(choice: Choice) -> set[str]:
+    """Warn of what is not computed, with the command; the slots that are ready."""
+    slots = data.slots_of(choice.organ, choice.encoder)
+    missing = data.missing(slots)
+    if missing:
+        st.warning(
+            f"{len(missing)} parts are not computed or out of date. Run:",
+            icon=":material/hourglass_empty:",
+        )
+        st.code(data.command(), language="bash")
+        st.table(pd.DataFrame(missing, columns=["part", "why"]).set_index("part"))
+    return set(slots) - {slot for slot, _ in missing}
+
+
+def numbers(choice: Choice, ready: set[str]) -> None:
+    """How many participants, codes and clusters; without diagnoses, what there is."""
+    study, pair = data.study(), f"{choice.organ}/{choice.encoder}"
+    people = exclusions_of(data.store(), choice.organ)
+    used = (
+        mask_count(people[WITH_IMAGES], study.disclosure.threshold) if people else None
+    )
+    atlas = f"atlas/{pair}" in ready
+    shown: list[tuple[str, object]] = [
+        (f"Participants with {choice.organ} images", used)
+    ]
+    bare = {"phenome", "cohort"} <= ready and data.inputs().phenome.traits.empty
+    if bare:
+        held = data.atlas_array(*_pair(choice), "pc_components").shape if atlas else ()
+        shown.append(("Axes of the embedding", held[1] if held else None))
+        shown.append(("Principal components", held[0] if held else None))
+    else:
+        scan = data.scan(*_pair(choice)) if f"scan/{pair}" in ready else None
+        tested = None if scan is None else int((scan["reason"] == "").sum())
+        least = study.analysis.min_cases
+        shown.append(("Codes shown", None if scan is None else len(scan)))
+        shown.append((f"Codes tested (at least {least} cases)", tested))
+    shown.append(("Clusters", figures.n_clusters(choice) if atlas else None))
+    for column, (name, value) in zip(st.columns(len(shown)), shown, strict=True):
+        with column:
+            widgets.number(name, value)
+    if bare:
+        st.info(
+            "This study has no diagnoses. Clusters, principal components and axes of "
+            "the embedding work without; each can become a phenotype for a GWAS.",
+            icon=":material/info:",
+        )
+        routes.link("phenotype", "Make a phenotype of a principal component")
+
+
+def _pair(choice: Choice) -> tuple[str, str]:
+    return choice.organ, choice.encoder
+
+
+def participants(choice: Choice, ready: set[str]) -> None:
+    """Who is in, who was left out and why, and what was noticed in the data."""
+    study, store = data.study(), data.store()
+    threshold = study.disclosure.threshold
+    people = exclusions_of(store, choice.organ)
+    st.subheader("Participants", anchor=False)
+    if not people:
+        st.caption("Known after the ingest step.")
+        return
+    st.dataframe(figures.flow(people), hide_index=True, width="stretch")
+    st.caption(f"Population “{study.population}”. Counts below {threshold} are hidden.")
+    counted = notes_of(store, [choice.organ]).items()
+    notes = [(reason, about(n, threshold)) for reason, n in counted]
+    if {"phenome", "cohort"} <= ready:
+        notes += [(text, "") for text in data.inputs().notes]
+    if notes:
+        st.subheader("Noticed in the data", anchor=False)
+        table = pd.DataFrame(notes, columns=["What", "Count"])
+        st.dataframe(table, hide_index=True, width="stretch")
+
+
+def encoder(choice: Choice, ready: set[str]) -> None:
+    """How the encoder was made, and its loss while it was trained."""
+    st.subheader("Encoder", anchor=False)
+    how = describe_encoder(data.study(), choice.organ, choice.encoder)
+    st.markdown(f"**{choice.encoder}**: {how}.")
+    slot = f"encoder/{choice.organ}/{choice.encoder}"
+    if slot in ready and (data.store().at(slot) / "loss.parquet").is_file():
+        loss = read_table(data.store().at(slot), "loss")
+        widgets.figure(charts.loss_plot(loss), "training-loss")

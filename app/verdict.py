@@ -1,0 +1,153 @@
+"""What is said of a designed score: figures, warnings, distribution, comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import data, figures, widgets
+from edp_core.appraisal.control import control_score
+from edp_core.disclosure import is_small, near
+from edp_core.exclusions import known_counts
+from edp_core.phenotype import Phenotype
+from edp_core.recipe import (
+    AxisSpec,
+    ClassifierSpec,
+    ClusterSpec,
+    CodeSpec,
+    ColumnSpec,
+    GuidedSpec,
+    Labels,
+    Spec,
+    VectorSpec,
+)
+from edp_core.stats.regression import pearson
+
+
+def facts(score: Phenotype, spec: Spec) -> None:
+    """Counts and figures of a score."""
+    seen = score.figures
+    least = figures.least()
+    shown: list[tuple[str, object, str | None]] = [
+        ("N", figures.people(seen["n"]), None)
+    ]
+    if "n_cases" in seen:
+        shown.append(("Cases", _cases(spec, seen["n_cases"]), None))
+    if isinstance(spec, GuidedSpec) and spec.labels.share < 1:
+        shown.append(("Labels used", _mask(seen["n_labelled"], least), None))
+    if isinstance(spec, ClusterSpec):
+        shown.append(("In the cluster", _members(spec, seen), None))
+    if isinstance(spec, AxisSpec):
+        share = f"{seen['variance_explained']:.1%}"
+        shown.append(("Variance explained", share, "of the whole embedding"))
+    if isinstance(spec, ClassifierSpec):
+        ends = f"{seen['auc_low']:.3f}–{seen['auc_high']:.3f}"
+        shown += [
+            ("AUC (95 %)", float(seen["auc"]), ends),
+            ("−log₁₀ p", f"{seen['log10p']:.2f}", "√2-corrected"),
+        ]
+    for column, (name, value, under) in zip(st.columns(len(shown)), shown, strict=True):
+        with column:
+            widgets.number(name, value, under=under)
+
+
+def _cases(spec: Spec, count: int) -> int | str | None:
+    """Cases; coarse where they would tell how many few of them have no image."""
+    if not isinstance(spec, CodeSpec):
+        return _mask(count, figures.least())
+    known = known_counts(data.store(), data.inputs().phenome, [spec.trait])
+    return near(count, known, figures.least())
+
+
+def _mask(count: int, least: int) -> int | None:
+    return None if is_small(count, least) else count
+
+
+def _members(spec: ClusterSpec, seen: Mapping[str, Any]) -> int | None:
+    table = data.enrichment(spec.organ, spec.encoder)
+    row = table[(table["code"] == spec.trait) & (table["cluster"] == spec.cluster)]
+    hidden = row.empty or row["n_both"].isna().all()
+    if hidden or is_small(seen["n_members"], figures.least()):
+        return None
+    return int(seen["n_members"])
+
+
+def warnings(spec: Spec) -> list[str]:
+    """What a careful reader should know of this recipe."""
+    if isinstance(spec, CodeSpec):
+        return []
+    if isinstance(spec, ColumnSpec):
+        return [_of_column(spec)]
+    found = ["Higher = more like the cases."]
+    if isinstance(spec, AxisSpec):
+        found = ["No label takes part: nothing is circular, and nothing is aimed at."]
+        if spec.of == "pc":
+            found[0] += (
+                " A principal component has no direction of its own; its loading of "
+                "largest size is made positive."
+            )
+    if isinstance(spec, ClusterSpec):
+        found = [
+            "Higher = more like the cases of this cluster. The score is made of these "
+            "cases, so no AUC or p is given against them: it would be circular."
+        ]
+        if spec.labels.share < 1:
+            found.append(
+                "The cluster was chosen on the screen with all labels. The mean of a "
+                "few members resembles the cluster's mean whoever they are: compare "
+                "with the control below."
+            )
+    if "bmi" in spec.remove_covariates:
+        found.append("Adjusting for BMI can induce collider bias: look at both.")
+    return found
+
+
+def _of_column(spec: ColumnSpec) -> str:
+    if not spec.measured:
+        return "The column as it stands in the participants table."
+    return (
+        f"The {data.caption(spec.column)} as measured on the images of the first "
+        "visit, both sides added up."
+    )
+
+
+def distribution(score: Phenotype, spec: Spec) -> pd.DataFrame:
+    """Bars of the score; cases apart from controls where there are cases."""
+    if not isinstance(spec, GuidedSpec):
+        name = f"everybody (N = {figures.people(score.figures['n'])})"
+        return figures.histogram({name: score.values})
+    cases = data.inputs(spec.organ, spec.encoder).phenome.cases(spec.trait)
+    return figures.separation(score, cases)[0]
+
+
+def unadjusted(spec: Spec) -> Phenotype | None:
+    """The same recipe with all labels and nothing removed, where that differs."""
+    if not isinstance(spec, VectorSpec):
+        return None
+    bare: dict[str, Any] = {"remove_pcs": (), "remove_covariates": (), "measured": {}}
+    if isinstance(spec, GuidedSpec):
+        bare["labels"] = Labels()
+    plain = spec.model_copy(update=bare)
+    return data.phenotype(plain) if plain != spec else None
+
+
+def with_control(table: pd.DataFrame, spec: Spec, score: Phenotype) -> pd.DataFrame:
+    """Put the comparison every few-label cluster score needs above the factors.
+
+    The score of the kept labels and that of as many random members of the cluster,
+    each with the full-label score, under the same adjustment.
+    """
+    if not isinstance(spec, ClusterSpec) or spec.labels.share == 1:
+        return table
+    full = data.phenotype(spec.model_copy(update={"labels": Labels()})).values
+    random = control_score(spec, data.inputs(spec.organ, spec.encoder))
+    rows = []
+    for name, values in (("kept labels", score.values), ("random members", random)):
+        r, low, high, _, n = pearson(values, full)
+        row = {"column": f"{name} vs all labels", "r": r, "low": low, "high": high}
+        rows.append(row | {"r2": r * r, "n": n, "log10p": np.nan})
+    return pd.concat([pd.DataFrame(rows).round(4), table], ignore_index=True)
