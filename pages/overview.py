@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import data, state, summary, widgets
+from app import contact_sheet, data, state, summary, widgets
 
 study, choice = data.study(), state.choice()
 widgets.title(study.name)
@@ -24,3 +24,5 @@ with right:
             "A few images as the encoder sees them"
             + (f"; channels {', '.join(names)}." if names else ".")
         )
+    if f"images/{choice.organ}" in ready:
+        contact_sheet.draw(choice.organ)
