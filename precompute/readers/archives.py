@@ -121,7 +121,9 @@ def open_archive(path: Path) -> Iterator[Archive]:
         with refusing(_CUT):
             opened = zipfile.ZipFile(file)
         with opened:
-            yield Archive(opened)
+            with refusing(_CUT):
+                archive = Archive(opened)
+            yield archive
 
 
 @contextmanager

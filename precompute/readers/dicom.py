@@ -42,6 +42,9 @@ _TAGS = [tag for word in _KEYWORDS if (tag := tag_for_keyword(word)) is not None
 _NO_IMAGE = "no DICOM image in the archive"
 _ALL = (slice(None), slice(None), slice(None))
 _GREY = ("MONOCHROME1", "MONOCHROME2")
+_KNOWN = (
+    *_GREY, "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT",
+)  # fmt: skip
 
 
 def read_series(
@@ -103,14 +106,14 @@ def read_dicom_picture(source: Source) -> np.ndarray:
         raise Unusable("not a DICOM image")
     with refusing(DAMAGED_DICOM):
         check(found)
-        values = pixels(found)
         kind = str(found.PhotometricInterpretation)
+        if kind not in _KNOWN:
+            raise Unusable("DICOM of unknown colours")
+        values = pixels(found)
         if kind == "PALETTE COLOR":
             return apply_color_lut(values, found)
         if values.ndim == 3:
             return values
-        if kind not in _GREY:
-            raise Unusable("DICOM of unknown colours")
         slope, intercept = rescale(found)
         if kind == "MONOCHROME1":
             values = _inverted(values, found)

@@ -102,10 +102,12 @@ def _parse(block: bytes) -> Header:
         raise Unusable(NOT_NIFTI)
     if struct.unpack(f"{order}i", block[:4])[0] == HEADER_BYTES:
         magic, length = block[4:8], HEADER_BYTES
-        if block[8:12] != _NIFTI2:
+        if block[8:12] != _NIFTI2 or magic not in (b"n+2\0", b"ni2\0"):
             raise Unusable(NOT_NIFTI)
     else:
         magic, length = block[344:348], 348
+        if magic in (b"n+2\0", b"ni2\0"):
+            raise Unusable(NOT_NIFTI)
     kind, alone = _KINDS.get(magic, (Spm2AnalyzeHeader, False))
     if len(block) < length:
         raise Unusable(DAMAGED_VOLUME)

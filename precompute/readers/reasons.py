@@ -13,6 +13,7 @@ from typing import cast
 from isal.igzip_lib import IsalError
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 # the stubs of isal call its exception an instance
@@ -21,7 +22,7 @@ DAMAGED: tuple[type[Exception], ...] = (
     OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError,
     ArithmeticError, RuntimeError, struct.error, zlib.error,
     _ISAL, zipfile.BadZipFile, tokenize.TokenError, HeaderDataError, ImageFileError,
-    InvalidDicomError, BytesLengthException,
+    WrapStructError, InvalidDicomError, BytesLengthException,
 )  # fmt: skip
 """What readers raise for files that are cut off or have wrong bytes.
 
