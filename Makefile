@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 # CI installs the exact versions of the lock, everyone else the ranges.
 REQS   := $(if $(CI),requirements.lock,requirements.txt)
 
-.PHONY: app install check test test-fast browser demo lock clean
+.PHONY: app install check test test-fast browser demo kill lock clean
 
 install: $(STAMP)
 
@@ -49,6 +49,11 @@ test: $(STAMP) browser
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+# Kills thirty runs of a small study and compares what each comes to; minutes.
+KILLS  ?= 30
+kill: $(STAMP)
+	$(BIN)/python tests/precompute/kill_and_resume.py --kills $(KILLS)
 
 lock: $(STAMP)
 	$(BIN)/uv pip compile --python $(BIN)/python --all-extras --no-annotate --no-header pyproject.toml -o requirements.lock

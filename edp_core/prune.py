@@ -32,7 +32,7 @@ def prune(store: Store) -> int:
                     freed += size
         except Timeout:
             continue
-    return freed + _halves(store)
+    return freed + sweep(store)
 
 
 def delete(folder: Path) -> None:
@@ -68,18 +68,14 @@ def _inputs(store: Store, kind: str, key: str) -> set[tuple[str, str]]:
     return found
 
 
-def _halves(store: Store) -> int:
-    """Delete half-written single files that a kill left; bytes freed."""
+def sweep(store: Store) -> int:
+    """Delete the single files that a kill left half written; bytes freed.
+
+    They are written under the lock that is held here, so none is being written now.
+    """
     freed = 0
     with store.lock("refs"):
         for path in store.root.glob(".*.partial"):
-            if path.is_file() and not _written_by_a_living_process(path):
-                freed += path.stat().st_size
-                path.unlink(missing_ok=True)
+            freed += path.stat().st_size
+            path.unlink()
     return freed
-
-
-def _written_by_a_living_process(path: Path) -> bool:
-    """`write_atomic` puts the number of its process into the name."""
-    number = path.name.split(".")[-2]
-    return number.isdigit() and Path(f"/proc/{number}").exists()

@@ -44,16 +44,16 @@ def writing(path: Path) -> Iterator[None]:
         raise named from error
 
 
-def building(error: OSError, folder: Path) -> InputError | None:
+def building(error: OSError, folder: Path, *, within: Path) -> InputError | None:
     """The error of a block that fills ``folder`` and reads other files as well.
 
     Reading never finds a disk full; a lack of permission is ours only where the error
-    names a file in the folder.
+    names a file ``within`` the store.
     """
     if error.errno in FULL:
         return refusal(error, Path(error.filename) if error.filename else folder)
-    inside = error.filename and Path(str(error.filename)).is_relative_to(folder)
-    return refusal(error, Path(error.filename)) if inside else None
+    place = Path(str(error.filename)) if error.filename else None
+    return refusal(error, place) if place and place.is_relative_to(within) else None
 
 
 def refusal(error: OSError, path: Path) -> InputError | None:

@@ -189,7 +189,7 @@ class Store:
             self._put(temporary, target)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
-            named = building(error, temporary)
+            named = building(error, temporary, within=self.root)
             if named is None:
                 raise
             raise named from error

@@ -18,6 +18,7 @@ from edp_core.errors import EdpError, InputError
 from edp_core.exclusions import exclusions_of, notes_of
 from edp_core.export import card, delivery
 from edp_core.prune import prune as prune_store
+from edp_core.prune import sweep
 from edp_core.refused import writing
 from edp_core.store import Store
 from edp_core.study import Study, load_study
@@ -68,6 +69,7 @@ def run_study(
     """Run a study's steps with progress on the console."""
     study, store = open_study(path)
     with store.use():
+        sweep(store)
         _run_slots(study, store, only=only, force=force, quiet=quiet)
 
 

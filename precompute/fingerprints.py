@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from edp_core.errors import InputError
-from edp_core.store import file_digest, write_atomic
+from edp_core.store import Store, file_digest, write_atomic
 from edp_core.withdrawals import naming
 
 
@@ -74,7 +74,9 @@ class Fingerprints:
         if not self._changed or not self._file.parent.is_dir():
             return
         try:
-            write_atomic(self._file, json.dumps(self._known).encode())
+            # locked, so that whoever sweeps takes away no file that is being written
+            with Store(self._file.parent).lock("refs"):
+                write_atomic(self._file, json.dumps(self._known).encode())
         except InputError:
             if self.needed:
                 raise
