@@ -24,7 +24,7 @@ from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
 
 VERSIONS = {
-    "cohort": 2,
+    "cohort": 3,
     "phenome": 1,
     "images": 2,
     "thumbnails": 1,
@@ -57,7 +57,9 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
         }
     if kind == "phenome":
         diagnoses = study.diagnoses
-        return diagnoses.model_dump(mode="json", exclude={"table"}) if diagnoses else {}
+        if diagnoses is None:
+            return {}
+        return diagnoses.model_dump(mode="json", exclude={"table", "episodes"})
     if kind == "images":
         return study.organs[rest[0]].model_dump(
             mode="json", exclude={"preset", "images", "patch", "channel_names"}

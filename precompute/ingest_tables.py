@@ -8,24 +8,27 @@ import pandas as pd
 
 from edp_core.artifacts import write_cohort, write_phenome
 from edp_core.errors import AlignmentError
-from edp_core.people.cohort import Cohort, clean_eids, clean_participants
+from edp_core.people.cohort import Cohort, clean_participants, locate
+from edp_core.people.diagnoses import Found, prevalent, read_diagnoses
 from edp_core.people.phenome import build_phenome
 from edp_core.people.population import apply_population
-from edp_core.people.ukb import read_columns, read_eids
+from edp_core.people.ukb import read_eids, read_participants
 from edp_core.store import write_table
 from edp_core.study import Study
 
 
 def ingest_cohort(study: Study, folder: Path) -> None:
     """Read participants, apply the population and write the cohort."""
-    table = study.participants
-    raw = read_columns(
-        study.path(table.table),
-        {**table.columns, "eid": table.eid},
-        others=not table.columns,
-    )
-    cohort = clean_participants(raw, categories=table.categories)
+    settings = study.participants
     population = study.populations[study.population]
+    raw, unread = read_participants(
+        study.path(settings.table),
+        settings,
+        also=[rule.column for rule in population.rules],
+    )
+    cohort = clean_participants(
+        raw, categories=settings.categories, ranges=settings.ranges, unread=unread
+    )
     withdrawn = (
         read_eids(study.path(population.withdrawals)) if population.withdrawals else []
     )
@@ -35,20 +38,38 @@ def ingest_cohort(study: Study, folder: Path) -> None:
 def ingest_phenome(study: Study, cohort: Cohort, folder: Path) -> None:
     """Read diagnoses and write the phenome; without a table it has no traits."""
     eids = cohort.participants["eid"].to_numpy(str)
-    if study.diagnoses is None:
-        raw = pd.DataFrame({"eid": [], "icd10": []}, dtype="string")
-    else:
-        columns = {"eid": study.diagnoses.eid, "icd10": study.diagnoses.code}
-        raw = read_columns(study.path(study.diagnoses.table), columns)
-    phenome, notes = build_phenome(raw, eids)
-    named = clean_eids(raw["eid"])[0].isin(eids.tolist())
-    if study.diagnoses is not None and len(raw) and not named.any():
+    found = _diagnoses(study, cohort)
+    phenome, notes = build_phenome(found.rows, eids)
+    others = pd.DataFrame(
+        {"reason": list(found.notes), "count": list(found.notes.values())}
+    )
+    notes = pd.concat([notes, others]).groupby("reason", sort=False)["count"].sum()
+    write_phenome(folder, phenome)
+    write_table(folder, "notes", notes.astype("int64").reset_index())
+
+
+def _diagnoses(study: Study, cohort: Cohort) -> Found:
+    """Diagnoses that count for the phenome.
+
+    Raises
+    ------
+    AlignmentError
+        Where there are some, and none is about a participant.
+    """
+    settings = study.diagnoses
+    if settings is None:
+        return Found(pd.DataFrame({"eid": [], "icd10": []}, dtype="string"), {})
+    episodes = settings.episodes and study.path(settings.episodes)
+    found = read_diagnoses(
+        study.path(settings.table), settings, episodes=episodes or None
+    )
+    eids = cohort.participants["eid"].to_numpy(str)
+    if len(found.rows) and (locate(found.rows["eid"], eids)[0] < 0).all():
         # rows whose code alone is unusable are counted; here nobody is known at all
         raise AlignmentError(
-            f"{study.diagnoses.table}: none of its rows, from line 2 on, is about one "
-            "of the participants",
+            f"{settings.table}: none of its rows, from line 2 on, is about one of the "
+            "participants",
             "the ids there and in the participants table must be equal: check `eid` "
             "under [diagnoses] in study.toml",
         )
-    write_phenome(folder, phenome)
-    write_table(folder, "notes", notes)
+    return prevalent(found, cohort.participants) if settings.prevalent_only else found

@@ -101,6 +101,14 @@ class Jobs:
         if study.diagnoses is not None:
             table = study.path(study.diagnoses.table)
             inputs["table"] = self.fingerprints.of(table)
+            if study.diagnoses.prevalent_only:
+                if study.diagnoses.episodes is not None:
+                    episodes = study.path(study.diagnoses.episodes)
+                    inputs["episodes"] = self.fingerprints.of(episodes)
+                days = cohort.participants.get("imaging_date")
+                inputs["imaging_dates"] = digest(
+                    [] if days is None else [*map(str, days)]
+                )
         return self._job(
             "phenome",
             inputs,

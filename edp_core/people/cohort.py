@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from edp_core.errors import InputError
+from edp_core.people.dates import decimal_years
+from edp_core.people.values import SPELLINGS
 
 EID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
-SEX = {
-    "F": "F", "f": "F", "0": "F", "female": "F", "Female": "F", "FEMALE": "F",
-    "M": "M", "m": "M", "1": "M", "male": "M", "Male": "M", "MALE": "M",
-}  # fmt: skip
-"""Spellings of sex; 0 and 1 are UK Biobank's coding 9."""
-PLAUSIBLE = {"age_years": (0.0, 120.0), "bmi": (8.0, 100.0)}
-"""Our name → lowest and highest value kept; others become missing, counted."""
+RANGES: Mapping[str, tuple[float, float]] = {
+    "age_years": (37, 90),
+    "bmi": (10, 80),
+    "height_cm": (120, 220),
+    "weight_kg": (30, 250),
+    "waist_cm": (40, 200),
+    "hip_cm": (50, 220),
+    "year_of_birth": (1930, 1975),
+    "townsend": (-10, 15),
+    "imaging_date": (2000, 2040),
+}
+"""Our name → lowest and highest value kept, of UK Biobank's participants.
+
+Others become missing, counted; so do its special codes below zero ("do not know").
+"""
 
 
 @dataclass(frozen=True)
@@ -70,8 +80,41 @@ def clean_eids(cells: pd.Series) -> tuple[pd.Series, pd.Series, int]:
     return text.where(reasons == ""), reasons, int(decimal.sum())
 
 
+def locate(cells: pd.Series, eids: np.ndarray) -> tuple[np.ndarray, int]:
+    """Find the participants of many rows; every spelling of an id is read once.
+
+    Parameters
+    ----------
+    cells
+        An id column of any table.
+    eids
+        (n_participants,) ids, text, sorted.
+
+    Returns
+    -------
+    at
+        (n_rows,) place in `eids`; −1 where the row is about nobody of them.
+    decimals
+        How many ids had been written as decimals (``1000001.0``).
+    """
+    codes, spellings = pd.factorize(cells)
+    text = pd.Series(np.asarray(spellings, object), dtype="string")
+    found, _, _ = clean_eids(text)
+    ids = found.fillna("").to_numpy(str)
+    place = np.full(len(ids) + 1, -1)  # the last is for missing cells
+    if len(eids):
+        near = np.minimum(np.searchsorted(eids, ids), len(eids) - 1)
+        place[:-1] = np.where(eids[near] == ids, near, -1)
+    decimal = np.append((text.str.strip() != found).fillna(False).to_numpy(bool), False)
+    return place[codes], int(decimal[codes].sum())
+
+
 def clean_participants(
-    raw: pd.DataFrame, *, categories: Sequence[str] = ("sex", "centre", "array")
+    raw: pd.DataFrame,
+    *,
+    categories: Sequence[str] = ("sex", "centre", "array"),
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    unread: Mapping[str, int] | None = None,
 ) -> Cohort:
     """Turn a table of text into a cohort.
 
@@ -81,14 +124,19 @@ def clean_participants(
         Text columns, ``eid`` among them, NA missing.
     categories
         Columns that are categories; the others are numbers where at least half of
-        their cells are.
+        their cells are. ``imaging_date`` is a date and becomes a decimal year.
+    ranges
+        Our name → lowest and highest value kept, laid over `RANGES`.
+    unread
+        Notes of what was not read, by reason; they become the cohort's.
 
     Raises
     ------
     InputError
         Where no row has a usable id.
     """
-    notes: dict[str, int] = {}
+    notes = dict(unread or {})
+    kept = {**RANGES, **(ranges or {})}
     eids, reasons, decimals = clean_eids(raw["eid"])
     _count(notes, "eid written as a decimal number, read as whole", decimals)
     bad = reasons != ""
@@ -115,7 +163,9 @@ def clean_participants(
     table = table.loc[~twice].sort_values("eid", ignore_index=True)
     columns: dict[str, pd.Series] = {"eid": table["eid"]}
     for name in [name for name in table.columns if name != "eid"]:
-        columns[name] = _column(table[name], name in categories, notes)
+        columns[name] = _column(
+            table[name], name in categories, notes, kept=kept.get(name)
+        )
     return Cohort(
         pd.DataFrame(columns),
         pd.concat(excluded, ignore_index=True).astype({"eid": str, "reason": str}),
@@ -125,27 +175,47 @@ def clean_participants(
     )
 
 
-def _column(cells: pd.Series, category: bool, notes: dict[str, int]) -> pd.Series:
+def _column(
+    cells: pd.Series,
+    category: bool,
+    notes: dict[str, int],
+    *,
+    kept: tuple[float, float] | None,
+) -> pd.Series:
     name = str(cells.name)
     text = cells.astype("string").str.strip()
-    if name == "sex":
-        coded = text.str.replace(r"^([01])\.0+$", r"\1", regex=True).map(SEX)
-        _count(
-            notes,
-            "sex not understood, set missing",
-            (coded.isna() & text.notna()).sum(),
-        )
-        return coded.astype("string")
-    numbers = pd.to_numeric(text, errors="coerce").astype(float)
-    numbers = numbers.where(np.isfinite(numbers))
-    lost = numbers.isna() & text.notna()
-    if category or lost.sum() > 0.5 * text.notna().sum():
-        return text
-    _count(notes, f"{name}: not a number, set missing", lost.sum())
-    low, high = PLAUSIBLE.get(name, (-np.inf, np.inf))
+    if name in SPELLINGS:
+        spelt, known = SPELLINGS[name]
+        text = spelt(text)
+        if known:
+            wrong = text.notna() & ~text.isin(known)
+            _count(notes, f"{name} not understood, set missing", wrong.sum())
+            return text.where(~wrong)
+    if name == "imaging_date":
+        numbers = _dates(text, notes)
+    else:
+        numbers = pd.to_numeric(text, errors="coerce").astype(float)
+        numbers = numbers.where(np.isfinite(numbers))
+        lost = numbers.isna() & text.notna()
+        if category or lost.sum() > 0.5 * text.notna().sum():
+            return text
+        _count(notes, f"{name}: not a number, set missing", lost.sum())
+    low, high = kept or (-np.inf, np.inf)
     outside = (numbers < low) | (numbers > high)
     _count(notes, f"{name}: outside {low:g} to {high:g}, set missing", outside.sum())
     return numbers.where(~outside)
+
+
+def _dates(text: pd.Series, notes: dict[str, int]) -> pd.Series:
+    """Decimal years, of dates or of decimal years."""
+    years, sentinels, _ = decimal_years(text)
+    numbers = pd.to_numeric(text, errors="coerce").to_numpy(float, na_value=np.nan)
+    years = np.where(np.isnan(years) & np.isfinite(numbers), numbers, years)
+    unread = np.isnan(years) & text.notna().to_numpy()
+    name = str(text.name)
+    _count(notes, f"{name}: a date that stands for none, set missing", sentinels)
+    _count(notes, f"{name}: not a date, set missing", unread.sum() - sentinels)
+    return pd.Series(years, index=text.index)
 
 
 def _count(notes: dict[str, int], reason: str, count: int) -> None:

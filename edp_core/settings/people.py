@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
 
 from edp_core.settings.base import Settings
+
+Layout = Literal["auto", "long", "wide", "platform", "hesin", "first_occurrences"]
 
 
 class Participants(Settings):
@@ -16,15 +20,34 @@ class Participants(Settings):
     """Our name → the file's column, e.g. ``age_years = "21003-2.0"``."""
     categories: tuple[str, ...] = ("sex", "centre", "array")
     """Our names of columns that are categories, whatever their cells look like."""
+    instance: int = Field(default=2, ge=0, le=9)
+    """Visit of UK Biobank whose measurements are meant; 2 is the first imaging."""
+    ranges: dict[str, tuple[float, float]] = {}
+    """Our name → lowest and highest value kept, laid over those of `cohort.RANGES`."""
+
+    @field_validator("ranges")
+    @classmethod
+    def _ascend(
+        cls, value: dict[str, tuple[float, float]]
+    ) -> dict[str, tuple[float, float]]:
+        for name, (low, high) in value.items():
+            if not low <= high:
+                raise ValueError(f"{name}: the lowest value comes first")
+        return value
 
 
 class Diagnoses(Settings):
-    """The long diagnoses table, one row for each participant and ICD-10 code."""
+    """The diagnoses table, in UK Biobank's layouts or one row for each code."""
 
     table: str
+    layout: Layout = "auto"
     eid: str = "eid"
     code: str = "icd10"
     date: str | None = None
+    episodes: str | None = None
+    """The table ``hesin`` beside ``hesin_diag``: it holds the dates."""
+    level: Literal["any", "main"] = "any"
+    prevalent_only: bool = False
 
 
 class Rule(Settings):
@@ -34,11 +57,13 @@ class Rule(Settings):
     at_least: float | None = None
     at_most: float | None = None
     one_of: tuple[str | float, ...] | None = None
+    none_of: tuple[str | float, ...] | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Rule:
-        if self.at_least is None and self.at_most is None and self.one_of is None:
-            raise ValueError("a rule needs at_least, at_most or one_of")
+        said = (self.at_least, self.at_most, self.one_of, self.none_of)
+        if all(part is None for part in said):
+            raise ValueError("a rule needs at_least, at_most or one_of, or none_of")
         return self
 
 

@@ -60,7 +60,7 @@ def test_a_cohort_is_sorted_and_typed():
     assert people["age_years"].dtype == np.float64
     np.testing.assert_array_equal(people["age_years"], [np.nan, 61.5, 50])
     assert people["sex"].tolist() == ["M", "F", "F"]
-    assert people["centre"].tolist()[::2] == ["11026", "11025"]
+    assert people["centre"].tolist()[::2] == ["Reading", "Cheadle"]
     assert not pd.api.types.is_numeric_dtype(people["visit"])
     assert not len(cohort.exclusions) and not len(cohort.notes)
     assert cohort.listed == 3
@@ -108,9 +108,9 @@ def test_cells_that_cannot_be_are_set_missing_and_counted():
     np.testing.assert_array_equal(people["age_years"], [50, *[np.nan] * 3, 60])
     assert people["bmi"].isna().tolist() == [False, True, True, False, False]
     assert notes_of(cohort) == {
-        "age_years: outside 0 to 120, set missing": 2,
+        "age_years: outside 37 to 90, set missing": 2,
         "age_years: not a number, set missing": 1,
-        "bmi: outside 8 to 100, set missing": 1,
+        "bmi: outside 10 to 80, set missing": 1,
         "bmi: not a number, set missing": 1,
         "sex not understood, set missing": 1,
     }
