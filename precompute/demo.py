@@ -8,58 +8,33 @@ folder `truth/` says what was simulated; no step and no screen reads it.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from edp_core.errors import InputError
-from edp_core.simulate.factors import (
-    Factors,
-    simulate_diagnoses,
-    simulate_disease,
-    simulate_factors,
-    stream,
-)
-from edp_core.simulate.images import render_livers
+from edp_core.simulate.factors import Factors, simulate_factors, stream
+from edp_core.simulate.volumes import FIRST_IMAGING, LABELS
 from edp_core.study import load_study
+from precompute import demo_images, demo_tables
+from precompute.demo_images import Progress, write_images
+from precompute.demo_tables import COLUMNS, write_tables
 
-DEMO_VERSION = 2
+DEMO_VERSION = 3
 """Raise it when the same parameters no longer give the same files."""
-IMAGE_SIZE = 96
 MIN_PARTICIPANTS = 50
-BLEMISHES = {
-    "no image": 6,
-    "blank image": 2,
-    "image file cut short": 3,
-    "row repeated": 2,
-    "diagnosis that is no code": 1,
-}
+BLEMISHES = {**demo_images.FAULTS, **demo_tables.FAULTS}
 """What is wrong → how many listed participants it befalls, no one twice."""
 STRANGERS = 5
 """People with an image who are not in the participants table."""
-STRANGE_DIAGNOSES = 4
-"""Rows of the diagnoses table that are about people who are not listed."""
-
-COLUMNS = {
-    "sex": "p31",
-    "age_years": "p21003_i2",
-    "bmi": "p21001_i2",
-    "height_cm": "p12144_i2",
-    "weight_kg": "p21002_i2",
-    "centre": "p54_i2",
-    "array": "array",
-    **{f"pc{axis}": f"p22009_a{axis}" for axis in range(1, 11)},
-}
-"""Our name → the column of the file, named as UK Biobank's platform names it."""
+REPEATED_SHARE = 0.05
+"""Participants with a second imaging; those with a blemish have none."""
 
 STUDY = """\
-name = "Demo: simulated livers"
+name = "Demo: simulated liver and kidneys"
 description = "{description}"
 simulated = true
 
@@ -72,29 +47,51 @@ categories = ["sex", "centre", "array"]
 {columns}
 
 [diagnoses]
-table = "diagnoses.csv"
-eid = "eid"
-code = "icd10"
+table = "hospital.csv.gz"
+
+[populations.everyone]
+withdrawals = "withdrawn.txt"
 
 [organs.liver]
-images = "images/{{eid}}_20201_{{instance}}_0.npy"
-channels = 2
-channel_names = ["fat", "water"]
-image_size = {image_size}
-crop = "none"
+preset = "liver"
+images = "images/{{eid}}_20201_{{instance}}_0/{{channel}}.nii.gz"
+mask = "images/{{eid}}_20201_{{instance}}_0/mask.nii.gz"
+labels = ["liver"]
+label_names = "labels.json"
+# small and coarse, so that the demo is quick; mm are kept, so size can be seen
+image_size = 48
+patch = 8
+slices = 8
+spacing_mm = [4.5, 4.5, 8.0]
+fit = "field"
+
+[organs.kidney]
+preset = "kidneys"
+images = "images/{{eid}}_20201_{{instance}}_0/{{channel}}.nii.gz"
+mask = "images/{{eid}}_20201_{{instance}}_0/mask.nii.gz"
+labels = ["kidney_{{side}}"]
+label_names = "labels.json"
+sides = {{left = "left", right = "right"}}
+mirror = ["right"]
+image_size = 32
+patch = 8
+axis = "coronal"
+slices = 6
+spacing_mm = 4.5
+fit = "field"
+quality = {{mask_min_voxels = 100}}
 
 [encoders.mae]
 method = "mae"
 size = "tiny"
-patch = 12
 depth = 6
 decoder_dim = 128
 decoder_depth = 2
 decoder_heads = 4
-epochs = 35
-warmup_epochs = 2
-batch = 32
-base_lr = 8e-3
+epochs = 8
+warmup_epochs = 1
+batch = 64
+base_lr = 4e-3
 augment = "organ"
 # a phantom's brightness is its fat, which patches normalised one by one would lose
 norm_pix = false
@@ -110,12 +107,11 @@ downloads = true
 
 DESCRIPTION = (
     "Simulated: no measurement of any person is in it. {participants} invented people, "
-    "2-D liver phantoms in two channels, and ICD-10 codes that follow from the same "
-    "hidden volume, fat, fibrosis and lesions; fatty liver and cirrhosis are coded in "
-    "part of the cases only. Wrong on purpose, for the steps to find: {blemishes}."
+    "coarse Dixon volumes (fat and water) with masks of liver and kidneys, and ICD-10 "
+    "codes that follow from the same hidden organ volumes, fat, fibrosis, lesions, "
+    "scars and cysts; most diseases are coded in part of the cases only. Wrong on "
+    "purpose, for the steps to find: {blemishes}."
 )
-
-Progress = Callable[[int, int], None]
 
 
 def write_demo(
@@ -197,27 +193,45 @@ def _fill(
     listed = Factors(
         everyone.participants[:participants], everyone.latent[:participants]
     )
-    blemish = _blemishes(participants, seed)
-    _write_tables(folder, listed, blemish=blemish, seed=seed, everyone=everyone)
-    faults = np.append(blemish, [""] * STRANGERS)
-    rows = np.flatnonzero(faults != "no image")
-    eids = everyone.participants["eid"].to_numpy(str)
-    done = 0
-    for chunk in np.array_split(rows, max(1, len(rows) // 50)):
-        pictures = render_livers(
-            everyone, seed=seed, size=IMAGE_SIZE, rows=chunk.tolist()
-        )
-        for row, picture in zip(chunk, pictures, strict=True):
-            content = io.BytesIO()
-            blank = faults[row] == "blank image"
-            np.save(content, picture * (not blank), allow_pickle=False)
-            data = content.getvalue()
-            if faults[row] == "image file cut short":
-                data = data[: int(0.6 * len(data))]
-            (folder / "images" / f"{eids[row]}_20201_2_0.npy").write_bytes(data)
-        done += len(chunk)
-        if progress is not None:
-            progress(done, len(rows))
+    faults = _blemishes(participants, seed)
+    write_tables(
+        folder,
+        listed,
+        faults=faults,
+        strangers=everyone.participants["eid"][participants:],
+        seed=seed,
+    )
+    again = stream(seed, "repeat imaging").random(participants) < REPEATED_SHARE
+    imagings = [(row, FIRST_IMAGING) for row in range(participants + STRANGERS)]
+    imagings += [
+        (int(row), FIRST_IMAGING + 1) for row in np.flatnonzero(again & (faults == ""))
+    ]
+    write_images(
+        folder / "images",
+        everyone,
+        imagings=imagings,
+        faults=np.append(faults, [""] * STRANGERS),
+        seed=seed,
+        progress=progress,
+    )
+    names = {str(number): name for name, number in LABELS.items()}
+    (folder / "labels.json").write_text(json.dumps(names) + "\n", encoding="utf-8")
+    (folder / "study.toml").write_text(_settings(participants), encoding="utf-8")
+
+
+def _settings(participants: int) -> str:
+    # their numbers are small counts, which no screen may show
+    wrong = [
+        *BLEMISHES,
+        "image of somebody who is not listed",
+        "diagnosis of somebody who is not listed",
+    ]
+    return STUDY.format(
+        description=DESCRIPTION.format(
+            participants=participants, blemishes=", ".join(wrong)
+        ),
+        columns="\n".join(f'{ours} = "{theirs}"' for ours, theirs in COLUMNS.items()),
+    )
 
 
 def _blemishes(participants: int, seed: int) -> np.ndarray:
@@ -227,41 +241,3 @@ def _blemishes(participants: int, seed: int) -> np.ndarray:
     order = stream(seed, "blemishes").permutation(participants)
     blemish[order[: len(faults)]] = faults
     return blemish
-
-
-def _write_tables(
-    folder: Path, listed: Factors, *, blemish: np.ndarray, seed: int, everyone: Factors
-) -> None:
-    table = listed.participants.replace({"sex": {"F": "Female", "M": "Male"}})
-    table = pd.concat([table, table[blemish == "row repeated"]])
-    table.rename(columns=COLUMNS).to_csv(folder / "participants.csv", index=False)
-
-    uncoded = listed.participants["eid"][blemish == "diagnosis that is no code"]
-    strangers = everyone.participants["eid"][len(blemish) :][:STRANGE_DIAGNOSES]
-    diagnoses = pd.concat(
-        [
-            simulate_diagnoses(listed, seed=seed),
-            pd.DataFrame({"eid": uncoded, "icd10": "UNKNOWN"}),
-            pd.DataFrame({"eid": strangers, "icd10": "I10"}),
-        ]
-    )
-    diagnoses = diagnoses.sort_values(["eid", "icd10"])
-    diagnoses.to_csv(folder / "diagnoses.csv", index=False)
-
-    truth = listed.latent.merge(simulate_disease(listed, seed=seed), on="eid")
-    truth.assign(blemish=blemish).to_parquet(folder / "truth" / "truth.parquet")
-
-    # their numbers are small counts, which no screen may show
-    wrong = [
-        *BLEMISHES,
-        "image of somebody who is not listed",
-        "diagnosis of somebody who is not listed",
-    ]
-    study = STUDY.format(
-        description=DESCRIPTION.format(
-            participants=len(blemish), blemishes=", ".join(wrong)
-        ),
-        columns="\n".join(f'{ours} = "{theirs}"' for ours, theirs in COLUMNS.items()),
-        image_size=IMAGE_SIZE,
-    )
-    (folder / "study.toml").write_text(study, encoding="utf-8")

@@ -1,13 +1,13 @@
-"""Latent factors of a simulated liver study, and what follows from them.
+"""Latent factors of a simulated study of liver and kidneys.
 
 One generator draws for each participant what a clinic would note (sex, age, BMI, …)
-and what it would not: liver volume, fat, fibrosis, lesions. Diagnoses are drawn from
-those factors here; `images` draws pictures of the same factors. The two know nothing
-of each other: what images tell of a disease has passed through the factors.
+and what it would not: organ volumes, the liver's fat, fibrosis and lesions, the
+kidneys' scarring and cysts. `diseases` draws diagnoses from those factors and `volumes`
+the images.
 
 Every quantity has a random stream of its own (seed and name), so that adding one
-leaves the others as they were. The effect sizes are the coefficients of `BODY` and
-`DISEASES`: standard deviations of the outcome per standard deviation of the cause.
+leaves the others as they were. The effect sizes are the coefficients of `BODY`:
+standard deviations of the outcome per standard deviation of the cause.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from edp_core.errors import InputError
 
@@ -41,70 +42,24 @@ FIBROSIS_MIDPOINT, FIBROSIS_SLOPE = 1.3, 1.9
 """Stage (0 to 4) = 4 · logistic(slope · (z − midpoint)): most are near 0.3."""
 MANY_LESIONS_Z = 1.45
 """Above this lesion burden (7 %) a liver holds 4 + Poisson(4) lesions, else few."""
-STEATOSIS_PERCENT = 5.5
-"""A liver with more fat than this is a fatty liver, coded or not."""
+KIDNEY_MEDIAN_ML = 150.0
+SCARRING_MIDPOINT, SCARRING_SLOPE = 1.5, 1.9
+"""Share of the nephrons lost = logistic(slope · (z − midpoint)): most are near 0.05."""
+MANY_CYSTS_Z = 1.2
+"""Above this (12 %) two kidneys hold 2 + Poisson(2.5) simple cysts, else few."""
+FIRST_DATE, IMAGING_DAYS = np.datetime64("2015-05-01"), 2800
+"""Imaging began here and went on for so many days."""
+RELATED_SHARE = 0.30
+"""Participants with a relative of the third degree or nearer in the study."""
 
 BODY: Mapping[str, Mapping[str, float]] = {
     "fat": {"bmi": 0.50, "male": 0.12, "age": 0.06},
     "fibrosis": {"fat": 0.20, "age": 0.20, "male": 0.08},
     "lesion": {"age": 0.20},
+    "scarring": {"age": 0.35, "bmi": 0.10},
+    "cyst": {"age": 0.40, "male": 0.10},
 }
 """Factor → cause → effect in SD per SD; the rest of its variance 1 is chance."""
-
-
-@dataclass(frozen=True)
-class Disease:
-    """How one code comes about.
-
-    Attributes
-    ----------
-    code
-        ICD-10 without a dot.
-    prevalence
-        Share of the participants who have the disease, coded or not.
-    effects
-        Cause (a column of z-scores) → effect on the liability, in SD per SD.
-    sensitivity
-        Share of those who have it that carry the code: 0.35 means that 65 % of the
-        true cases stand among the controls.
-    false_positives
-        Share of those without it that carry the code nevertheless.
-    """
-
-    code: str
-    prevalence: float
-    effects: Mapping[str, float]
-    sensitivity: float = 1.0
-    false_positives: float = 0.0
-
-
-CIRRHOSIS = "K746"
-MANIFESTATIONS = {"nodular": {"fibrosis": 0.95}, "lesions": {"lesion": 0.95}}
-"""The two ways to have the disease K746, each with its own liability."""
-MANIFESTATION_PREVALENCE = 0.055
-
-DISEASES = (
-    Disease("K760", 0.22, {"fat": 1.0}, 0.35, 0.005),
-    Disease(CIRRHOSIS, 0.11, {}, 0.60, 0.002),
-    Disease("K740", 0.030, {"fibrosis": 0.80}, 0.50),
-    Disease("K769", 0.050, {"fat": 0.45, "fibrosis": 0.45}, 0.50, 0.002),
-    Disease("K768", 0.045, {"lesion": 0.70}, 0.50),
-    Disease("C787", 0.022, {"lesion": 0.80}, 0.95),
-    Disease("C220", 0.008, {"fibrosis": 0.55, "lesion": 0.55}),
-    Disease("R161", 0.012, {"fibrosis": 0.70}),
-    Disease("I859", 0.007, {"fibrosis": 0.80}),
-    Disease("K754", 0.004, {"fibrosis": 0.40}),
-    Disease("B182", 0.005, {"fibrosis": 0.40}),
-    Disease("E831", 0.002, {}),
-    Disease("E119", 0.090, {"fat": 0.35, "bmi": 0.25, "age": 0.20}, 0.90, 0.003),
-    Disease("I10", 0.300, {"age": 0.40, "bmi": 0.30, "male": 0.10}, 0.85, 0.010),
-    Disease("N183", 0.035, {"age": 0.45, "bmi": 0.10}, 0.60),
-    Disease("H269", 0.160, {"age": 0.60}, 0.85),
-    Disease("J459", 0.110, {}),
-    Disease("M545", 0.080, {}),
-    Disease("M2556", 0.050, {}),
-)
-"""H269 knows only age; E831, J459, M545, M2556 nothing; K760, K746 have own rules."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +70,16 @@ class Factors:
     ----------
     participants
         What a study's table shows: ``eid, sex, age_years, bmi, height_cm, weight_kg,
-        centre, array, pc1 … pc10``; nothing is missing.
+        centre, imaging_date`` (text, ISO 8601), ``array, batch`` (UK Biobank's field
+        22000: negative for BiLEVE), ``caucasian`` (bool), ``aneuploidy`` (bool),
+        ``relatedness`` (field 22021: 0 none, 1 a relative, 10 ten or more), ``pc1 …
+        pc10``; nothing is missing.
     latent
         What no table shows, in the same order: ``eid, liver_ml, fat_percent,
-        fibrosis`` (stage 0 to 4), ``lesions`` (a count), and the z-scores the
-        diseases follow: ``fat_z, fibrosis_z, lesion_z, bmi_z, age_z, male_z``.
+        fibrosis`` (stage 0 to 4), ``lesions`` (a count), ``kidney_left_ml,
+        kidney_right_ml, scarring`` (0 to 1), ``cysts_left, cysts_right`` (counts), and
+        the z-scores the diseases follow: ``fat_z, fibrosis_z, lesion_z, scarring_z,
+        cyst_z, bmi_z, age_z, male_z``.
     """
 
     participants: pd.DataFrame
@@ -143,6 +103,12 @@ def simulate_factors(n: int, *, seed: int) -> Factors:
     - log(volume / 1400 mL) = 0.8 · log(BSA / 1.86 m²) + 0.02 · fat_z − 0.02 · age_z
       − 0.11 · max(0, fibrosis − 2) + 0.08 · chance: a scarred liver shrinks by up to
       a fifth. BSA is Mosteller's √(cm · kg / 3600).
+    - scarring = logistic(1.9 · (scarring_z − 1.5)), from age and BMI,
+    - cysts = Poisson(0.12), or 2 + Poisson(2.5) above cyst_z = 1.2; each lies left or
+      right by even chance,
+    - log(kidney / 150 mL) = 0.8 · log(BSA / 1.86 m²) − 0.03 · age_z − 0.45 · scarring
+      + 0.10 · chance + 0.05 · chance of its side (+ 0.02 left, − 0.02 right): a kidney
+      without nephrons is a third smaller.
 
     Parameters
     ----------
@@ -160,9 +126,9 @@ def simulate_factors(n: int, *, seed: int) -> Factors:
     male = stream(seed, "sex").random(n) >= FEMALE_SHARE
     low, high = (norm.cdf((edge - AGE_MEAN) / AGE_SD) for edge in AGE_RANGE)
     age = AGE_MEAN + AGE_SD * norm.ppf(stream(seed, "age").uniform(low, high, n))
-    chance = np.clip(_normal(seed, "bmi", n), -3, 3)
+    chance = np.clip(normal(seed, "bmi", n), -3, 3)
     bmi = np.where(male, 26.8, 25.8) * np.exp(0.15 * chance)
-    chance = _normal(seed, "height", n)
+    chance = normal(seed, "height", n)
     height = np.where(male, 176.5 + 6.7 * chance, 163.0 + 6.2 * chance)
     weight = bmi * (height / 100) ** 2
     z: dict[str, Array] = {
@@ -171,17 +137,20 @@ def simulate_factors(n: int, *, seed: int) -> Factors:
         "male": np.where(male, 1.0, -1.0),
     }
     for factor, effects in BODY.items():
-        z[factor] = _liability(z, effects, _normal(seed, factor, n))
+        z[factor] = liability(z, effects, normal(seed, factor, n))
     fibrosis = 4 * expit(FIBROSIS_SLOPE * (z["fibrosis"] - FIBROSIS_MIDPOINT))
     volume = VOLUME_MEDIAN_ML * np.exp(
         0.8 * np.log(np.sqrt(height * weight / 3600) / 1.86)
         + 0.02 * z["fat"]
         - 0.02 * z["age"]
         - 0.11 * np.maximum(0, fibrosis - 2)
-        + 0.08 * _normal(seed, "volume", n)
+        + 0.08 * normal(seed, "volume", n)
     )
     counts = stream(seed, "lesions")
     few, many = counts.poisson(0.1, n), 4 + counts.poisson(4.0, n)
+    bileve = stream(seed, "array").random(n) < BILEVE_SHARE
+    days = stream(seed, "imaging date").integers(0, IMAGING_DAYS, n)
+    pcs, apart = _genetic_pcs(seed, n)
     eids = pd.Series(eid).astype(str)
     participants = pd.DataFrame(
         {
@@ -194,10 +163,13 @@ def simulate_factors(n: int, *, seed: int) -> Factors:
             "centre": stream(seed, "centre").choice(
                 list(CENTRES), n, p=list(CENTRES.values())
             ),
-            "array": np.where(
-                stream(seed, "array").random(n) < BILEVE_SHARE, "BiLEVE", "Axiom"
-            ),
-            **_genetic_pcs(seed, n),
+            "imaging_date": (FIRST_DATE + days.astype("timedelta64[D]")).astype(str),
+            "array": np.where(bileve, "BiLEVE", "Axiom"),
+            "batch": _batches(bileve, stream(seed, "batch")),
+            "caucasian": ~apart & (stream(seed, "caucasian").random(n) > 0.02),
+            "aneuploidy": stream(seed, "aneuploidy").random(n) < 0.001,
+            "relatedness": _relatedness(stream(seed, "relatedness").random(n)),
+            **pcs,
         }
     )
     latent = pd.DataFrame(
@@ -207,93 +179,72 @@ def simulate_factors(n: int, *, seed: int) -> Factors:
             "fat_percent": FAT_MEDIAN_PERCENT * np.exp(FAT_LOG_SD * z["fat"]),
             "fibrosis": fibrosis,
             "lesions": np.where(z["lesion"] > MANY_LESIONS_Z, many, few),
+            **_kidneys(z, np.sqrt(height * weight / 3600), seed=seed),
             **{f"{name}_z": values for name, values in z.items()},
         }
     )
     return Factors(participants, latent)
 
 
-def simulate_disease(factors: Factors, *, seed: int) -> pd.DataFrame:
-    """Who truly has each disease, coded or not.
-
-    A disease takes the participants of highest liability Σ effect · z + chance, as
-    many as its prevalence says. Fatty liver is fat above 5.5 %, without chance. K746
-    has two manifestations with a liability each, and either is enough.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``eid``, one bool column for each code, and ``manifestation`` of K746:
-        ``nodular``, ``lesions``, ``both`` or empty.
-    """
-    latent = factors.latent
-    z = {
-        name.removesuffix("_z"): latent[name].to_numpy(float)
-        for name in latent.columns
-        if name.endswith("_z")
-    }
-
-    def highest(name: str, effects: Mapping[str, float], share: float) -> Flags:
-        liability = _liability(z, effects, _normal(seed, name, len(latent)))
-        ranks = rankdata(-liability, method="ordinal")
-        return np.asarray(ranks <= round(share * len(latent)))
-
-    kind = {
-        name: highest(f"{CIRRHOSIS} {name}", effects, MANIFESTATION_PREVALENCE)
-        for name, effects in MANIFESTATIONS.items()
-    }
-    truth = {
-        one.code: highest(f"{one.code} liability", one.effects, one.prevalence)
-        for one in DISEASES
-    }
-    truth["K760"] = latent["fat_percent"].to_numpy(float) > STEATOSIS_PERCENT
-    truth[CIRRHOSIS] = kind["nodular"] | kind["lesions"]
-    which = np.where(kind["nodular"], "nodular", "")
-    which = np.where(kind["lesions"], "lesions", which)
-    which[kind["nodular"] & kind["lesions"]] = "both"
-    return pd.DataFrame({"eid": latent["eid"], **truth, "manifestation": which})
-
-
-def simulate_diagnoses(factors: Factors, *, seed: int) -> pd.DataFrame:
-    """Draw the codes of the health record: most diseases are under-diagnosed.
-
-    Each true case (`simulate_disease` with the same seed) carries its code with the
-    disease's sensitivity, everyone else with its share of false positives.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``eid, icd10``, one row each, sorted by both.
-    """
-    truth = simulate_disease(factors, seed=seed)
-    rows = []
-    for disease in DISEASES:
-        ill = truth[disease.code].to_numpy(bool)
-        drawn = stream(seed, f"{disease.code} coded").random(len(ill))
-        coded = drawn < np.where(ill, disease.sensitivity, disease.false_positives)
-        rows.append(
-            pd.DataFrame({"eid": truth["eid"][coded], "icd10": disease.code}, dtype=str)
-        )
-    return pd.concat(rows).sort_values(["eid", "icd10"], ignore_index=True)
-
-
-def _normal(seed: int, name: str, n: int) -> Array:
+def normal(seed: int, name: str, n: int) -> Array:
+    """Standard normal numbers of one named quantity, shape (n,)."""
     return stream(seed, name).standard_normal(n)
 
 
-def _liability(z: Mapping[str, Array], effects: Mapping[str, float], e: Array) -> Array:
-    """Effects plus chance that fills the variance up to about 1."""
+def liability(z: Mapping[str, Array], effects: Mapping[str, float], e: Array) -> Array:
+    """Effects plus chance ``e`` that fills the variance up to about 1."""
     left = 1 - sum(effect**2 for effect in effects.values())
     total: Array = np.sqrt(max(0.0, left)) * e
     return total + sum(effect * z[cause] for cause, effect in effects.items())
 
 
-def _genetic_pcs(seed: int, n: int) -> dict[str, Array]:
-    """Ten scores of mean 0 and SD about 1; 6 % of people stand apart on two."""
+def _kidneys(
+    z: Mapping[str, Array], bsa_m2: Array, *, seed: int
+) -> dict[str, NDArray[Any]]:
+    n = len(bsa_m2)
+    scarring = expit(SCARRING_SLOPE * (z["scarring"] - SCARRING_MIDPOINT))
+    size = (
+        0.8 * np.log(bsa_m2 / 1.86)
+        - 0.03 * z["age"]
+        - 0.45 * scarring
+        + 0.10 * normal(seed, "kidneys", n)
+    )
+    volume = {
+        side: KIDNEY_MEDIAN_ML
+        * np.exp(size + shift + 0.05 * normal(seed, f"kidney {side}", n))
+        for side, shift in (("left", 0.02), ("right", -0.02))
+    }
+    counts = stream(seed, "cysts")
+    few, many = counts.poisson(0.12, n), 2 + counts.poisson(2.5, n)
+    cysts = np.where(z["cyst"] > MANY_CYSTS_Z, many, few)
+    left = counts.binomial(cysts, 0.5)
+    return {
+        "kidney_left_ml": volume["left"],
+        "kidney_right_ml": volume["right"],
+        "scarring": scarring,
+        "cysts_left": left,
+        "cysts_right": cysts - left,
+    }
+
+
+def _batches(bileve: Flags, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Genotyping batches as field 22000 numbers them: −11 to −1 BiLEVE, 1 to 95."""
+    n = len(bileve)
+    return np.where(bileve, -rng.integers(1, 12, n), rng.integers(1, 96, n))
+
+
+def _relatedness(uniform: Array) -> NDArray[np.int64]:
+    related = np.where(uniform < 0.001, 10, 1)
+    return np.where(uniform < RELATED_SHARE, related, 0)
+
+
+def _genetic_pcs(seed: int, n: int) -> tuple[dict[str, Array], Flags]:
+    """Ten scores of mean 0 and SD about 1, and who the 6 % are that stand apart."""
     rng = stream(seed, "genetic pcs")
-    apart = (rng.random(n) < OTHER_ANCESTRY_SHARE) - OTHER_ANCESTRY_SHARE
+    other = rng.random(n) < OTHER_ANCESTRY_SHARE
+    apart = other - OTHER_ANCESTRY_SHARE
     scores = rng.standard_normal((n, 10))
     spread = OTHER_ANCESTRY_SHARE * (1 - OTHER_ANCESTRY_SHARE)
     scores[:, 0] = (scores[:, 0] + 3 * apart) / np.sqrt(1 + 9 * spread)
     scores[:, 1] = (scores[:, 1] - 2 * apart) / np.sqrt(1 + 4 * spread)
-    return {f"pc{axis + 1}": scores[:, axis].round(4) for axis in range(10)}
+    return {f"pc{axis + 1}": scores[:, axis].round(4) for axis in range(10)}, other

@@ -6,19 +6,21 @@ import pytest
 from scipy import stats
 
 from edp_core.errors import InputError
-from edp_core.simulate.factors import (
-    BODY,
-    CENTRES,
+from edp_core.simulate.diseases import (
     DISEASES,
-    Factors,
+    LAST_DATE,
+    SENTINELS,
     simulate_diagnoses,
     simulate_disease,
-    simulate_factors,
 )
+from edp_core.simulate.factors import BODY, CENTRES, Factors, simulate_factors
 
 N = 8000
 NULL_CODES = ["J459", "M545", "M2556"]
-FACTORS = ["liver_ml", "fat_percent", "fibrosis", "lesions"]
+FACTORS = [
+    "liver_ml", "fat_percent", "fibrosis", "lesions",
+    "kidney_left_ml", "scarring", "cysts_left", "cysts_right",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,15 @@ def test_latent_factors_are_distributed_as_documented(people):
     assert 0.05 < (latent["fibrosis"] > 2).mean() < 0.13
     assert 0.05 < (latent["lesions"] >= 4).mean() < 0.10
     assert (latent["lesions"] == 0).mean() > 0.75
+    for side in ("left", "right"):
+        volume = latent[f"kidney_{side}_ml"]
+        assert volume.median() == pytest.approx(145, abs=5)
+        assert volume.between(50, 350).all()
+    assert latent["scarring"].between(0, 1).all()
+    assert latent["scarring"].median() == pytest.approx(0.055, abs=0.01)
+    assert 0.05 < (latent["scarring"] > 0.4).mean() < 0.13
+    cysts = latent["cysts_left"] + latent["cysts_right"]
+    assert 0.7 < (cysts == 0).mean() < 0.85 and 0.1 < (cysts >= 2).mean() < 0.16
 
 
 def test_body_shapes_the_factors_by_the_stated_effects(people):
@@ -92,6 +103,40 @@ def test_volume_grows_with_the_body_and_shrinks_with_scars(people):
     assert stats.pearsonr(volume, people.participants["weight_kg"])[0] > 0.5
     scarred = people.latent["fibrosis"] > 3
     assert volume[scarred].mean() < 0.9 * volume[~scarred].mean()
+
+
+def test_kidneys_are_a_pair_and_shrink_with_scars_and_age(people):
+    latent = people.latent
+    left, right = latent["kidney_left_ml"], latent["kidney_right_ml"]
+    assert 0.7 < stats.pearsonr(left, right)[0] < 0.97
+    scarred = latent["scarring"] > 0.6
+    assert left[scarred].mean() < 0.8 * left[~scarred].mean()
+    assert stats.pearsonr(left, people.participants["weight_kg"])[0] > 0.4
+    assert stats.pearsonr(left, people.participants["age_years"])[0] < -0.1
+    cysts = latent["cysts_left"] + latent["cysts_right"]
+    old = people.participants["age_years"] > 70
+    assert cysts[old].mean() > 1.5 * cysts[~old].mean()
+
+
+def test_filters_of_a_biobank_have_their_shares(people):
+    table = people.participants
+    assert ((table["batch"] < 0) == (table["array"] == "BiLEVE")).all()
+    assert table["batch"].abs().between(1, 95).all()
+    assert table["caucasian"].mean() == pytest.approx(0.92, abs=0.015)
+    assert table["pc1"][~table["caucasian"]].mean() > 1
+    assert (table["relatedness"] == 1).mean() == pytest.approx(0.30, abs=0.02)
+    assert table["aneuploidy"].mean() < 0.004
+    assert table["imaging_date"].between("2015-05-01", "2022-12-31").all()
+
+
+def test_dates_of_diagnoses_lie_about_the_imaging(people):
+    long = simulate_diagnoses(people, seed=3)
+    unknown = long["date"].isin(SENTINELS)
+    assert unknown.mean() == pytest.approx(0.01, abs=0.005)
+    known = long[~unknown].merge(people.participants[["eid", "imaging_date"]])
+    assert known["date"].between("1990-01-01", str(LAST_DATE)).all()
+    before = (known["date"] < known["imaging_date"]).mean()
+    assert before == pytest.approx(0.8, abs=0.02)
 
 
 def test_the_seed_decides_everything():
@@ -132,6 +177,11 @@ def test_under_diagnosis_is_as_stated(truth, coded):
         ("K768", "lesions"),
         ("C787", "lesions"),
         ("E119", "fat_percent"),
+        ("N183", "scarring"),
+        ("N189", "scarring"),
+        ("N179", "scarring"),
+        ("N281", "cysts_left"),
+        ("N281", "cysts_right"),
     ],
 )
 def test_codes_follow_their_factor(people, coded, code, factor):
@@ -158,7 +208,7 @@ def test_cataract_follows_age_and_nothing_beyond_it(people, coded):
     age = people.latent["age_z"]
     assert stats.mannwhitneyu(age[flags], age[~flags]).pvalue < 1e-50
     design = np.column_stack([np.ones(N), age, age**2, age**3])
-    for factor in ["fat_z", "fibrosis_z", "lesion_z"]:
+    for factor in ["fat_z", "fibrosis_z", "lesion_z", "scarring_z", "cyst_z"]:
         rest = [
             y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
             for y in (people.latent[factor].to_numpy(), flags.astype(float))

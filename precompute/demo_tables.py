@@ -1,0 +1,110 @@
+"""The demo's tables, with the names and the layouts of UK Biobank.
+
+Participants have the column names of its research platform (``p21003_i2``) and meanings
+in place of codes; diagnoses are wide (``41270-0.0`` …) with their dates beside them
+(``41280-0.0`` …), paired by index.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from edp_core.simulate.diseases import simulate_diagnoses, simulate_disease
+from edp_core.simulate.factors import Factors
+
+ROW_REPEATED = "row repeated"
+NO_CODE = "diagnosis that is no code"
+WITHDRAWN = "withdrawn participant"
+FAULTS = {ROW_REPEATED: 2, NO_CODE: 1, WITHDRAWN: 3}
+"""What is odd in the tables → how many participants it befalls."""
+STRANGE_DIAGNOSES = 4
+"""Rows of the diagnoses table that are about people who are not listed."""
+
+COLUMNS = {
+    "sex": "p31",
+    "age_years": "p21003_i2",
+    "bmi": "p21001_i2",
+    "height_cm": "p12144_i2",
+    "weight_kg": "p21002_i2",
+    "centre": "p54_i2",
+    "imaging_date": "p53_i2",
+    "array": "p22000",
+    **{f"pc{axis}": f"p22009_a{axis}" for axis in range(1, 11)},
+}
+"""Our name → the column of the file, for what the study reads."""
+UNREAD = {"white_british": "p22006", "sex_aneuploidy": "p22019", "kinship": "p22021"}
+"""The same for columns that are there and that the study's settings do not name."""
+KINSHIP = {
+    0: "No kinship found",
+    1: "At least one relative identified",
+    10: "Ten or more third-degree relatives identified",
+}
+
+
+def write_tables(
+    folder: Path,
+    listed: Factors,
+    *,
+    faults: np.ndarray,
+    strangers: pd.Series,
+    seed: int,
+) -> None:
+    """Write participants, diagnoses and withdrawals, and the truth behind them.
+
+    Parameters
+    ----------
+    faults
+        (n_listed,) what is wrong with each one's data, empty for most.
+    strangers
+        Ids of people who are not listed.
+    """
+    people = listed.participants
+    _participants(people, faults).to_csv(folder / "participants.csv", index=False)
+    withdrawn = people["eid"][faults == WITHDRAWN]
+    (folder / "withdrawn.txt").write_text("\n".join(withdrawn) + "\n", encoding="utf-8")
+    diagnoses = simulate_diagnoses(listed, seed=seed)
+    odd = [
+        pd.DataFrame({"eid": people["eid"][faults == NO_CODE], "icd10": "UNKNOWN"}),
+        pd.DataFrame({"eid": strangers[:STRANGE_DIAGNOSES], "icd10": "I10"}),
+    ]
+    everything = pd.concat([diagnoses, *(rows.assign(date="") for rows in odd)])
+    text = _wide(everything, people["eid"]).to_csv(index=False)
+    (folder / "hospital.csv.gz").write_bytes(
+        gzip.compress(text.encode(), compresslevel=6, mtime=0)
+    )
+    truth = listed.latent.merge(simulate_disease(listed, seed=seed), on="eid")
+    truth.assign(blemish=faults).to_parquet(folder / "truth" / "truth.parquet")
+
+
+def _participants(people: pd.DataFrame, faults: np.ndarray) -> pd.DataFrame:
+    batch = people["batch"].abs().astype(str)
+    table = people.assign(
+        sex=people["sex"].map({"F": "Female", "M": "Male"}),
+        centre=people["centre"] + " (imaging)",
+        array=np.where(
+            people["batch"] < 0, "UKBiLEVEAX_b" + batch, "Batch_b" + batch.str.zfill(3)
+        ),
+        white_british=people["caucasian"].map({True: "Caucasian", False: ""}),
+        sex_aneuploidy=people["aneuploidy"].map({True: "Yes", False: ""}),
+        kinship=people["relatedness"].map(KINSHIP),
+    )
+    table = pd.concat([table, table[faults == ROW_REPEATED]])
+    columns = {"eid": "eid", **COLUMNS, **UNREAD}
+    return table[list(columns)].rename(columns=columns)
+
+
+def _wide(diagnoses: pd.DataFrame, eids: pd.Series) -> pd.DataFrame:
+    """One row a participant, also of those without a diagnosis; codes in order."""
+    rows = diagnoses.sort_values(["eid", "icd10"])
+    rows = rows.assign(index=rows.groupby("eid").cumcount())
+    wide = rows.pivot(index="eid", columns="index", values=["icd10", "date"])
+    fields = {"icd10": "41270", "date": "41280"}
+    pairs = wide.columns.to_frame().to_numpy().tolist()
+    names = [f"{fields[name]}-0.{index}" for name, index in pairs]
+    wide = wide.set_axis(names, axis=1)
+    others = [eid for eid in wide.index if eid not in set(eids)]
+    return wide.reindex([*eids, *others]).rename_axis("eid").reset_index()
