@@ -144,8 +144,13 @@ def factors(phenotype: Phenotype, *, unadjusted: Phenotype | None) -> pd.DataFra
     """Correlation with the unadjusted score and with age, sex, BMI and volume."""
     inputs = data.inputs()
     people = inputs.participants
-    wanted = ("age_years", "sex", "bmi", *inputs.measured)
-    named = [c for c in wanted if c in people.columns and people[c].notna().any()]
+    wanted = [c for c in ("age_years", "sex", "bmi") if c in people.columns]
+    itself = getattr(phenotype.spec, "column", None)
+    named = [
+        name
+        for name in (*wanted, *inputs.measured)
+        if name != itself and people[name].notna().any()
+    ]
     if phenotype.kind == "binary":
         # with few cases a correlation tells how many of them are women
         named = [c for c in named if not _tells_small_counts(phenotype, people[c])]

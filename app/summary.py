@@ -9,6 +9,7 @@ from app import charts, data, figures, routes, widgets
 from app.state import Choice
 from edp_core.checkout import describe_encoder
 from edp_core.disclosure import about, mask_count
+from edp_core.errors import MissingArtifactError
 from edp_core.exclusions import WITH_IMAGES, exclusions_of, notes_of
 from edp_core.store import read_table
 
@@ -35,10 +36,8 @@ def numbers(choice: Choice, ready: set[str]) -> None:
         mask_count(people[WITH_IMAGES], study.disclosure.threshold) if people else None
     )
     atlas = f"atlas/{pair}" in ready
-    shown: list[tuple[str, object]] = [
-        (f"Participants with {choice.organ} images", used)
-    ]
-    bare = {"phenome", "cohort"} <= ready and data.inputs().phenome.traits.empty
+    shown: list[tuple[str, object]] = [(f"With {choice.organ} images", used)]
+    bare = _without_diagnoses()
     if bare:
         held = data.atlas_array(*_pair(choice), "pc_components").shape if atlas else ()
         shown.append(("Axes of the embedding", held[1] if held else None))
@@ -60,6 +59,14 @@ def numbers(choice: Choice, ready: set[str]) -> None:
             icon=":material/info:",
         )
         routes.link("phenotype", "Make a phenotype of a principal component")
+
+
+def _without_diagnoses() -> bool:
+    """Whether the phenome, out of date or not, holds no code at all."""
+    try:
+        return data.inputs().phenome.traits.empty
+    except MissingArtifactError:  # told above, with the command
+        return False
 
 
 def _pair(choice: Choice) -> tuple[str, str]:

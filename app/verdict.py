@@ -111,7 +111,7 @@ def _of_column(spec: ColumnSpec) -> str:
         return "The column as it stands in the participants table."
     return (
         f"The {data.caption(spec.column)} as measured on the images of the first "
-        "visit, both sides added up."
+        "visit, the sides of a pair added up."
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from edp_core.errors import AlignmentError
 from edp_core.inputs import Inputs
 from edp_core.people.cohort import Cohort
-from edp_core.people.measures import Joined, join_volumes
+from edp_core.people.measures import Joined, join_volumes, with_left_out
 from edp_core.people.phenome import Phenome
 from edp_core.recipe import Clustering
 from edp_core.store import Store, read_array, read_table, write_array, write_table
@@ -210,7 +210,10 @@ def _with_volumes(study: Study, store: Store, cohort: Cohort) -> Joined:
             continue
         # asked of the manifest: a table that is named there but gone must raise
         if "measures.parquet" in store.manifest("images", store.ref(slot))["files"]:
-            tables[organ] = read_table(store.at(slot), "measures")
+            folder = store.at(slot)
+            tables[organ] = with_left_out(
+                read_table(folder, "measures"), read_table(folder, "files")
+            )
     return join_volumes(cohort.participants, tables)
 
 

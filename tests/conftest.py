@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -69,3 +70,38 @@ def copy_of(tmp_path: Path) -> Callable[[Path], Path]:
         return target
 
     return copy
+
+
+@pytest.fixture
+def set_volumes() -> Callable[[Path, float | None], None]:
+    """Give a copied study's livers volumes, or (None) no organ any.
+
+    The first participant's is ``low`` mL, those after it 1 mL more each; the last one's
+    is not known.
+    """
+    import pandas as pd
+
+    from edp_core.store import Store, file_digest
+
+    def write(study: Path, low: float | None) -> None:
+        store = Store(study / "store")
+        for slot in [slot for slot in store.refs() if slot.startswith("images/")]:
+            folder = store.at(slot)
+            manifest = json.loads((folder / "manifest.json").read_text())
+            manifest["files"].pop("measures.parquet", None)
+            path = folder / "measures.parquet"
+            path.unlink(missing_ok=True)
+            if low is not None and slot == "images/liver":
+                rows = pd.read_parquet(folder / "rows.parquet")
+                number = rows["eid"].rank(method="dense").to_numpy() - 1
+                known = number < number.max()
+                table = rows.assign(volume_ml=low + number, reason="")
+                table["volume_ml"] = table["volume_ml"].where(known)
+                table.to_parquet(path)
+                manifest["files"][path.name] = {
+                    "bytes": path.stat().st_size,
+                    "sha256": file_digest(path),
+                }
+            (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    return write

@@ -65,6 +65,31 @@ def organ_volumes(measures: pd.DataFrame) -> pd.Series:
     return volumes.groupby(level="eid").agg(lambda sides: sides.sum(skipna=False))
 
 
+def with_left_out(measures: pd.DataFrame, left_out: pd.DataFrame) -> pd.DataFrame:
+    """Volumes with a row, not known, for each side that is missing beside a kept one.
+
+    Parameters
+    ----------
+    measures
+        ``eid, instance, side, volume_ml`` of the images kept.
+    left_out
+        ``eid, instance, side`` of those that could not be used.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``measures`` and below it the images left out of a visit of which another is
+        kept: the sum of the others would pass for the whole. A visit of which nothing
+        is kept adds no row, so that the next visit counts, as for the embedding.
+    """
+    visits = pd.MultiIndex.from_frame(measures[["eid", "instance"]])
+    lost = pd.MultiIndex.from_frame(left_out[["eid", "instance"]])
+    beside = left_out.loc[lost.isin(visits), ["eid", "instance", "side"]]
+    if beside.empty:
+        return measures
+    return pd.concat([measures, beside.assign(volume_ml=np.nan)], ignore_index=True)
+
+
 def join_volumes(
     participants: pd.DataFrame, measures: Mapping[str, pd.DataFrame]
 ) -> Joined:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import numpy as np
@@ -12,8 +11,7 @@ import streamlit as st
 from crawl import broke, choice, crawl, edit, table_with, told
 
 from app.basket import Basket
-from edp_core.artifacts import read_cohort
-from edp_core.store import Store, file_digest, read_array
+from edp_core.store import Store, read_array
 
 SCREENS = ("overview", "diseases", "clusters", "phenotype", "export")
 AXES = {"method": "Axis or PC"}
@@ -105,19 +103,9 @@ def test_a_name_that_is_another_s_is_told(screen, own_study):
 
 # ---- volumes ---------------------------------------------------------------------
 @pytest.fixture
-def measured(own_study):
+def measured(own_study, set_volumes):
     """A study of its own whose livers have volumes."""
-    store = Store(own_study / "store")
-    folder = store.at("images/liver")
-    eids = read_cohort(store).participants["eid"].to_numpy(str)
-    table = pd.DataFrame({"eid": eids, "instance": "2", "side": "", "reason": ""})
-    table["volume_ml"] = np.linspace(1000, 2000, len(eids))
-    path = folder / "measures.parquet"
-    table.to_parquet(path)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    size = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
-    manifest["files"]["measures.parquet"] = size
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    set_volumes(own_study, 1000)
     st.cache_resource.clear()  # the key is the same, which ingest would not leave
     return own_study
 
@@ -127,6 +115,8 @@ def test_a_volume_is_a_baseline_a_factor_and_a_covariate(screen, measured):
     assert not broke(at)
     assert not at.error
     assert "liver volume (mL)" in told(at)
+    shown = table_with(crawl(at), "column", "r")["column"]
+    assert "liver volume (mL)" not in set(shown), "it goes along with itself"
     assert at.selectbox(key="column").value == "liver_ml"
     next(b for b in at.button if b.form_id == "keep").click().run()
     at = screen("phenotype", measured, **AXES, covariates=["liver_ml"])
@@ -182,6 +172,16 @@ def test_overview_counts_what_there_is(screen, no_diagnoses):
     assert "Axes of the embedding" in labels and "Clusters" in labels
     assert not any("Codes" in label for label in labels)
     assert all(metric.value != "—" for metric in at.metric)
+    assert "no diagnoses" in told(at)
+
+
+def test_overview_says_so_although_something_is_out_of_date(
+    screen, no_diagnoses, copy_of
+):
+    study = copy_of(no_diagnoses)
+    edit(study, "min_cases = 10", "min_cases = 10\nfolds = 5")
+    at = screen("overview", study)
+    assert at.warning, "the cohort is of the old settings"
     assert "no diagnoses" in told(at)
 
 
@@ -241,7 +241,9 @@ def test_a_link_with_a_code_is_harmless_without_codes(screen, no_diagnoses):
         assert choice(at)[0] is None
 
 
-def test_a_study_that_knows_nothing_of_its_people(screen, no_diagnoses, copy_of):
+def test_a_study_that_knows_nothing_of_its_people(
+    screen, no_diagnoses, copy_of, set_volumes
+):
     """Ids and images alone: no sex, no age, no code."""
     from precompute.cli import run_study
 
@@ -252,6 +254,8 @@ def test_a_study_that_knows_nothing_of_its_people(screen, no_diagnoses, copy_of)
         bare[name] = ""
     bare.drop_duplicates("eid").to_csv(table, index=False)
     run_study(study, quiet=True)
+    set_volumes(study, None)
+    st.cache_resource.clear()
     for name in SCREENS:
         at = screen(name, study)
         assert not broke(at), name

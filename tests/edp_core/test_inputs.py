@@ -1,46 +1,28 @@
 """What a recipe is evaluated on: volumes joined, and keys that must be the same."""
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
 
-from edp_core.artifacts import read_cohort, read_inputs
+from edp_core.artifacts import read_inputs
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.inputs import columns_of
 from edp_core.phenotype import AxisSpec, ColumnSpec, evaluate
-from edp_core.store import Store, file_digest
+from edp_core.store import Store
 from edp_core.study import load_study
 
 
-def add_measures(study_folder, table):
-    """Put a table of volumes into the images' artifact, as ingest would."""
-    study = load_study(study_folder)
-    store = Store(study.store_path)
-    folder = store.at("images/liver")
-    table.to_parquet(folder / "measures.parquet")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    path = folder / "measures.parquet"
-    manifest["files"]["measures.parquet"] = {
-        "bytes": path.stat().st_size,
-        "sha256": file_digest(path),
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return study, store
+def opened(folder):
+    """Study and store of a folder."""
+    study = load_study(folder)
+    return study, Store(study.store_path)
 
 
 @pytest.fixture
-def measured(done_study, copy_of):
+def measured(done_study, copy_of, set_volumes):
     """A finished study whose livers have volumes, but for the last participant's."""
     folder = copy_of(done_study)
-    study = load_study(folder)
-    eids = read_cohort(Store(study.store_path)).participants["eid"].to_numpy(str)
-    volumes = np.linspace(1000, 2000, len(eids))
-    volumes[-1] = np.nan
-    table = pd.DataFrame({"eid": eids, "instance": "2", "side": ""})
-    reason = np.where(np.isnan(volumes), "no mask", "")
-    return add_measures(folder, table.assign(volume_ml=volumes, reason=reason))
+    set_volumes(folder, 1000)
+    return opened(folder)
 
 
 def column(inputs, **changes):
@@ -57,15 +39,20 @@ def test_volumes_stand_beside_the_participants_columns(measured):
     bare = read_inputs(study, store)
     whole = read_inputs(study, store, organ="liver", encoder="mae")
     for inputs in (bare, whole):
-        volumes = inputs.participants["liver_ml"].to_numpy()
-        assert volumes[0] == 1000 and np.isnan(volumes[-1])
+        people = inputs.participants.iloc[whole.seen]
+        volumes = people["liver_ml"].to_numpy()
+        expected = 1000.0 + np.arange(len(volumes))
+        np.testing.assert_array_equal(volumes[:-1], expected[:-1])
+        assert np.isnan(volumes[-1])
+        assert inputs.participants["liver_ml"].count() == len(volumes) - 1
         assert inputs.measured == {"liver_ml": "images/liver"}
         assert inputs.keys["images/liver"] == store.ref("images/liver")
 
 
-def test_a_study_without_volumes_has_no_such_column(done_study):
-    study = load_study(done_study)
-    inputs = read_inputs(study, Store(study.store_path))
+def test_a_study_without_volumes_has_no_such_column(measured, set_volumes):
+    study, store = measured
+    set_volumes(study.folder, None)
+    inputs = read_inputs(study, store)
     assert not inputs.measured and "liver_ml" not in inputs.participants
     assert set(inputs.keys) == {"cohort", "phenome"}
 
@@ -74,7 +61,7 @@ def test_a_volume_is_a_baseline_and_a_factor(measured):
     study, store = measured
     inputs = read_inputs(study, store, organ="liver", encoder="mae")
     found = evaluate(column(inputs), inputs)
-    assert found.figures == {"n": len(inputs.participants) - 1}
+    assert found.figures == {"n": len(inputs.seen) - 1}
     spec = AxisSpec(
         name="pc1", population="everyone", organ="liver", encoder="mae", axis=1,
         remove_covariates=("liver_ml",),
@@ -98,10 +85,10 @@ def test_a_volume_without_the_key_of_its_images_is_refused(measured):
         evaluate(column(inputs, measured={"images/liver": "f" * 16}), inputs)
 
 
-def test_volumes_that_are_gone_are_told(done_study, measured):
+def test_volumes_that_are_gone_are_told(measured, set_volumes):
     inputs = read_inputs(*measured)
-    study = load_study(done_study)
-    without = read_inputs(study, Store(study.store_path))
+    set_volumes(measured[0].folder, None)
+    without = read_inputs(*measured)
     with pytest.raises(MissingArtifactError, match=r"another images/liver .*None"):
         evaluate(column(inputs), without)
 

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edp_core.people.measures import join_volumes, organ_volumes, volume_caption
+from edp_core.people.measures import (
+    join_volumes,
+    organ_volumes,
+    volume_caption,
+    with_left_out,
+)
 
 
 def measures(*rows):
@@ -40,6 +45,21 @@ def test_sides_are_added_and_half_a_pair_is_not_known():
     assert np.isnan(found["2"])
     assert found["3"] == 140.0, "this participant has one side"
     assert np.isnan(found["4"]), "the first instance, not the first that is known"
+
+
+def test_a_side_that_could_not_be_used_leaves_the_sum_unknown():
+    kept = measures(
+        ("1", "2", "left", 150.0), ("2", "3", "left", 140.0), ("2", "3", "right", 130.0)
+    )  # fmt: skip
+    lost = pd.DataFrame(
+        [("1", "2", "right"), ("2", "2", "left"), ("3", "2", "left")],
+        columns=["eid", "instance", "side"],
+    ).assign(reason="unreadable")
+    found = organ_volumes(with_left_out(kept, lost))
+    assert np.isnan(found["1"]), "half a pair"
+    assert found["2"] == 270.0, "the visit that could be used counts, as it is encoded"
+    assert "3" not in found
+    assert with_left_out(kept, lost.iloc[:0]) is kept
 
 
 def test_an_instance_that_is_no_number_is_still_an_instance():
