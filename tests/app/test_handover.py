@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -18,7 +19,9 @@ def specs(own_study, monkeypatch):
     """Two recipes of a study of its own."""
     monkeypatch.setenv(data.STUDY_VARIABLE, str(own_study))
     file = own_study / "study.toml"
-    file.write_text(file.read_text() + '\n[populations.everyone]\nwithdrawals = "w"\n')
+    section = r"(?ms)^\[populations\.everyone\].*?(?=^\[|\Z)"
+    text = re.sub(section, "", file.read_text())
+    file.write_text(text + '\n[populations.everyone]\nwithdrawals = "w"\n')
     (own_study / "w").write_text("")
     return [
         recipes.classifier(CHOICE, "I10", name="one"),

@@ -146,12 +146,13 @@ def no_diagnoses(done_study, tmp_path_factory, request):
     shutil.copytree(done_study, study)
     file = study / "study.toml"
     text = file.read_text()
-    if request.param == "no section":
-        start = text.index("[diagnoses]")
-        file.write_text(text[:start] + text[text.index("[", start + 1) :])
-    else:
-        table = study / "diagnoses.csv"
-        table.write_text(table.read_text().splitlines()[0] + "\n")
+    start = text.index("[diagnoses]")
+    end = text.index("\n[", start + 1) + 1
+    instead = ""
+    if request.param == "empty table":
+        (study / "none.csv").write_text("eid,icd10\n")
+        instead = '[diagnoses]\ntable = "none.csv"\n\n'
+    file.write_text(text[:start] + instead + text[end:])
     run_study(study, quiet=True)
     return study
 

@@ -44,14 +44,17 @@ def scan(study):
 
 @pytest.fixture(scope="module")
 def recipe(inputs, scan):
-    """Maker of recipes on the done study, for its first scored code."""
+    """Maker of recipes on the done study, for the code with most cases in cluster 0."""
+    first = inputs.clusters == 0
+    within = [inputs.phenome.cases(c)[inputs.seen][first].sum() for c in scan["code"]]
+    code = scan["code"].iat[int(np.argmax(within))]
 
     def make(method="classifier", **changes):
         kinds = {"classifier": ClassifierSpec, "cluster": ClusterSpec}
         keys = {k: inputs.keys[k] for k in ("cohort", "phenome", "embedding")}
         given = {
             "name": "score", "population": "everyone", "organ": "liver",
-            "encoder": "mae", "trait": scan["code"].iat[0], **keys,
+            "encoder": "mae", "trait": code, **keys,
         }  # fmt: skip
         if method == "cluster":
             given |= {
