@@ -44,10 +44,11 @@ HEIGHT = (12144, 50)
 """Height measured at imaging, else as on other visits: ``height_cm``."""
 PCS = 22009
 """Genetic principal components: array *k* is ``pc<k>``."""
-ONCE = frozenset(
-    {31, 34, 189, 22000, 22001, 22006, PCS, 22019, 22020, 22021}
-)  # fmt: skip
-"""Fields measured once, filed under instance 0: they hold at every visit."""
+ONCE = frozenset({31, 34, 52, 189, 21022, *range(22000, 22200)})
+"""Fields measured once, filed under instance 0: they hold at every visit.
+
+Sex, birth, place at recruitment, and all that comes of genotyping.
+"""
 
 WIDE = re.compile(r"(?:[fxXnsd][._]?|ts_)?([0-9]+)[-._]([0-9]+)[._]([0-9]+)")
 PLATFORM = re.compile(r"p([0-9]{2,})(?:_i([0-9]+))?(?:_a([0-9]+))?")

@@ -63,9 +63,10 @@ def apply_population(
         if rule.none_of is not None:
             barred = _as_cells(rule.none_of, column)
             passed &= ~column.isin(barred).fillna(False).to_numpy(bool)
+        wants = (rule.at_least, rule.at_most, rule.one_of)
         missing = column.isna().to_numpy()
-        if rule.at_least is None and rule.at_most is None and rule.one_of is None:
-            missing &= ~passed  # a flag that is empty for almost everybody passes
+        if all(part is None for part in wants):
+            missing = np.zeros(len(people), bool)  # it only says what must not be
         unset = (reasons == "").to_numpy()
         reasons[unset & missing] = f"population: {rule.column} is missing"
         reasons[unset & ~missing & ~passed] = (

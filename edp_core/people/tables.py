@@ -38,6 +38,7 @@ MAGIC = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"PAR1": "a Parquet file by another name",
+    b"\x1f\x8b": "gzip by another name",
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }
@@ -168,7 +169,7 @@ def _text(path: Path) -> Table:
     with path.open("rb") as file:
         start = file.read(8)
     for magic, kind in MAGIC.items():
-        if start.startswith(magic):
+        if start.startswith(magic) and not (path.suffix == ".gz" and "gzip" in kind):
             raise InputError(f"{path.name} cannot be read: it is {kind}", SAVE_AS)
     with _opened(path) as handle:
         head = handle.readline(HEADER)

@@ -11,7 +11,6 @@ from edp_core.people.cohort import clean_participants
 from edp_core.store import Store, read_array, read_table, write_array
 from edp_core.study import load_study
 from precompute.ingest_images import make_thumbnails
-from precompute.ingest_tables import ingest_cohort, ingest_phenome
 from precompute.jobs import Jobs
 from precompute.quality import SHEET
 from precompute.shards import open_slices, write_slices
@@ -161,46 +160,6 @@ def test_a_population_and_withdrawals(tiny, tmp_path):
         "population: age_years outside the rule": 2,
         "withdrew consent": 2,
     }
-
-
-def test_all_columns_are_kept_where_none_are_named(tiny, tmp_path):
-    study = tiny()
-    folder = tmp_path / "cohort"
-    folder.mkdir()
-    ingest_cohort(study, folder)
-    assert list(read_table(folder, "participants")) == ["eid", "age_years"]
-
-
-# ---- diagnoses -------------------------------------------------------------------
-DIAGNOSES = '[diagnoses]\ntable = "codes.csv"'
-
-
-def phenome_of(study, folder):
-    cohort = clean_participants(pd.DataFrame({"eid": ["101", "102"]}, dtype="string"))
-    folder.mkdir()
-    ingest_phenome(study, cohort, folder)
-    return read_table(folder, "traits")
-
-
-def test_without_diagnoses_there_are_no_traits(tiny, tmp_path):
-    assert not len(phenome_of(tiny(), tmp_path / "a"))
-    (tmp_path / "codes.csv").write_text("eid,icd10\n")
-    assert not len(phenome_of(tiny(end=DIAGNOSES), tmp_path / "b"))
-
-
-def test_diagnoses_of_nobody_stop_the_run(tiny, tmp_path):
-    (tmp_path / "codes.csv").write_text("eid,icd10\n999,I10\n")
-    said = r"codes\.csv: none of its rows, from line 2 on, is about one"
-    with pytest.raises(AlignmentError, match=said) as caught:
-        phenome_of(tiny(end=DIAGNOSES), tmp_path / "a")
-    assert "[diagnoses]" in caught.value.hint
-
-
-def test_codes_that_are_none_are_counted_and_the_run_goes_on(tiny, tmp_path):
-    (tmp_path / "codes.csv").write_text("eid,icd10\n101,nothing\n102,\n")
-    assert not len(phenome_of(tiny(end=DIAGNOSES), tmp_path / "a"))
-    notes = read_table(tmp_path / "a", "notes").set_index("reason")["count"]
-    assert notes["diagnosis row: no ICD-10 code"] == 2
 
 
 # ---- what stops ------------------------------------------------------------------

@@ -98,3 +98,37 @@ def test_rules_that_cannot_be_applied(cohort, rule, said):
 def test_all_withdrawn(cohort):
     with pytest.raises(InputError, match="Nobody of 6 participants"):
         kept(cohort, withdrawn=cohort.participants["eid"])
+
+
+def test_what_must_not_be_lets_the_missing_pass(cohort):
+    out = kept(cohort, Rule(column="genetic", none_of=("0",)))
+    assert out.participants["eid"].tolist() == ["1", "2", "4", "5", "6"]
+    assert reasons(out) == {
+        "empty eid": 1, "population: genetic outside the rule": 1
+    }  # fmt: skip
+    both = kept(cohort, Rule(column="genetic", none_of=("0",), one_of=("0", "1")))
+    assert "6" not in both.participants["eid"].tolist(), "one_of wants a value"
+
+
+def test_rules_may_name_a_field_of_uk_biobank(cohort):
+    people = cohort.participants.assign(
+        white_british=[1.0, 1, 1, 1, np.nan, 1],
+        sex_aneuploidy=[np.nan, 1, np.nan, np.nan, np.nan, np.nan],
+        kinship=[0.0, 0, -1, 10, 0, 1],
+    )
+    ready = Cohort(people, cohort.exclusions, cohort.notes)
+    for names in (
+        ("22006", "22019", "22021"),
+        ("p22006", "22019-0.0", "kinship"),
+        ("white_british", "sex_aneuploidy", "participant.p22021"),
+    ):
+        out = kept(
+            ready,
+            Rule(column=names[0], one_of=(1,)),
+            Rule(column=names[1], none_of=(1,)),
+            Rule(column=names[2], one_of=(0, 1)),
+        )
+        assert out.participants["eid"].tolist() == ["1", "6"]
+        assert out.listed == ready.listed
+    with pytest.raises(InputError, match="names the column '22027'"):
+        kept(ready, Rule(column="22027", one_of=(1,)))

@@ -1,0 +1,198 @@
+"""Ingest of tables: the whole way from files to cohort and phenome."""
+
+import pandas as pd
+import pytest
+
+from edp_core.artifacts import is_stale, read_cohort, read_phenome
+from edp_core.errors import AlignmentError, InputError
+from edp_core.people.cohort import clean_participants
+from edp_core.store import Store, read_table
+from edp_core.study import load_study
+from precompute.ingest_tables import ingest_cohort, ingest_phenome
+from precompute.jobs import Jobs
+from precompute.steps import do
+
+STUDY = """\
+name = "Tables"
+[participants]
+table = "people.csv"
+{people}
+[organs.eye]
+images = "images/{{eid}}.png"
+[encoders.mae]
+method = "mae"
+{end}
+"""
+DIAGNOSES = '[diagnoses]\ntable = "codes.csv"\n'
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Maker of a study of two people, without images."""
+    (tmp_path / "people.csv").write_text("eid,age_years\n101,50\n102,51\n")
+
+    def make(people="", end=""):
+        text = STUDY.format(people=people, end=end)
+        (tmp_path / "study.toml").write_text(text)
+        return load_study(tmp_path)
+
+    return make
+
+
+def ingest(study):
+    store = Store(study.store_path)
+    jobs = Jobs(study, store)
+    for slot in ("cohort", "phenome"):
+        do(jobs, jobs.make(slot), report=lambda *_: None)
+    return store
+
+
+def notes(store, slot):
+    table = read_table(store.at(slot), "notes")
+    return dict(zip(table["reason"], map(int, table["count"]), strict=True))
+
+
+# ---- participants ----------------------------------------------------------------
+def test_all_columns_are_kept_where_none_are_named(study, tmp_path):
+    folder = tmp_path / "cohort"
+    folder.mkdir()
+    ingest_cohort(study(), folder)
+    assert list(read_table(folder, "participants")) == ["eid", "age_years"]
+
+
+MAIN = """\
+f.eid,f.31.0.0,f.21003.2.0,f.53.2.0,f.22006.0.0,f.22019.0.0,f.22021.0.0,\
+f.41270.0.0,f.41270.0.1,f.41280.0.0,f.41280.0.1
+1000001,0,60,2016-07-01,1,,0,K760,I10,2016-07-01,2016-07-02
+1000002,1,61,2016-07-01,1,1,0,K760,,2010-01-01,
+1000003,1,62,2016-07-01,,,0,K760,,2010-01-01,
+1000004,1,63,2016-07-01,1,,10,K760,,2010-01-01,
+1000005,1,64,2016-07-01,1,,1,M2556,E119,1901-01-01,
+1000006,1,12,2016-07-01,1,,1,K760,,2010-01-01,
+"""
+GENETICS = """\
+prevalent_only = {prevalent}
+[populations.everyone]
+withdrawals = "gone.csv"
+rules = [
+  {{column = "22006", one_of = [1]}},
+  {{column = "22019", none_of = [1]}},
+  {{column = "kinship", one_of = [0, 1]}},
+]
+"""
+
+
+def test_one_main_table_of_uk_biobank_from_end_to_end(study, tmp_path):
+    (tmp_path / "people.csv").write_text(MAIN)
+    (tmp_path / "gone.csv").write_text("1000006\n")
+    diagnoses = '[diagnoses]\ntable = "people.csv"\n'
+    made = study(end=diagnoses + GENETICS.format(prevalent="true"))
+    store = ingest(made)
+    cohort, phenome = read_cohort(store), read_phenome(store)
+    assert cohort.participants["eid"].tolist() == ["1000001", "1000005"]
+    assert cohort.exclusions["reason"].value_counts().to_dict() == {
+        "population: 22019 outside the rule": 1,
+        "population: 22006 is missing": 1,
+        "population: kinship outside the rule": 1,
+        "withdrew consent": 1,
+    }
+    assert cohort.listed == 6
+    assert notes(store, "cohort") == {
+        "column of a field without a word of ours, not read": 4,
+        "age_years: outside 37 to 90, set missing": 1,
+    }
+    assert phenome.traits["code"].tolist() == [
+        "E11", "E119", "K76", "K760", "M25", "M255", "M2556"
+    ]  # fmt: skip
+    assert notes(store, "phenome") == {
+        "diagnosis row: participant is not in the cohort": 4,
+        "diagnosis after the day of imaging, left out": 1,
+        "diagnosis without a known date, counted as before imaging": 2,
+    }
+    with_later = study(end=diagnoses + GENETICS.format(prevalent="false"))
+    assert is_stale(with_later, store, "phenome")
+    assert not is_stale(with_later, store, "cohort")
+    assert "I10" in read_phenome(ingest(with_later)).traits["code"].tolist()
+
+
+def test_a_mended_day_of_imaging_makes_the_phenome_anew(study, tmp_path):
+    diagnoses = '[diagnoses]\ntable = "people.csv"\nprevalent_only = true\n'
+    (tmp_path / "people.csv").write_text(MAIN)
+    before = ingest(study(end=diagnoses)).ref("phenome")
+    codes = tmp_path / "codes.csv"
+    codes.write_text(MAIN)
+    diagnoses = diagnoses.replace("people", "codes")
+    assert ingest(study(end=diagnoses)).ref("phenome") == before, "by content"
+    (tmp_path / "people.csv").write_text(MAIN.replace("60,2016-07-01", "60,2016-07-02"))
+    store = ingest(study(end=diagnoses))
+    assert store.ref("phenome") != before
+    assert "I10" in read_phenome(store).traits["code"].tolist()
+
+
+def test_episodes_are_an_input(study, tmp_path):
+    (tmp_path / "people.csv").write_text("eid,53-2.0\n101,2016-07-01\n102,2016-07-01\n")
+    (tmp_path / "codes.csv").write_text(
+        "eid,ins_index,level,diag_icd10\n101,0,1,I10\n102,0,2,E119\n"
+    )
+    end = DIAGNOSES + 'prevalent_only = true\nepisodes = "hesin.tsv"\n'
+    with pytest.raises(InputError, match=r"There is no file hesin\.tsv"):
+        ingest(study(end=end))
+    hesin = tmp_path / "hesin.tsv"
+    hesin.write_text("eid\tins_index\tepistart\n101\t0\t02/07/2016\n102\t0\t\n")
+    store = ingest(study(end=end))
+    assert read_phenome(store).traits["code"].tolist() == ["E11", "E119"]
+    before = store.ref("phenome")
+    hesin.write_text("eid\tins_index\tepistart\n101\t0\t01/07/2016\n102\t0\t\n")
+    store = ingest(study(end=end))
+    assert store.ref("phenome") != before
+    assert "I10" in read_phenome(store).traits["code"].tolist()
+
+
+def test_prevalent_only_without_a_day_of_imaging_says_so(study, tmp_path):
+    (tmp_path / "codes.csv").write_text("eid,icd10,date\n101,I10,2001-01-01\n")
+    end = DIAGNOSES + 'prevalent_only = true\ndate = "date"\n'
+    with pytest.raises(InputError, match="needs the day of imaging") as caught:
+        ingest(study(end=end))
+    assert "study.toml" in caught.value.hint
+
+
+# ---- diagnoses -------------------------------------------------------------------
+def phenome_of(study, folder):
+    cohort = clean_participants(pd.DataFrame({"eid": ["101", "102"]}, dtype="string"))
+    folder.mkdir()
+    ingest_phenome(study, cohort, folder)
+    return read_table(folder, "traits")
+
+
+def test_without_diagnoses_there_are_no_traits(study, tmp_path):
+    assert not len(phenome_of(study(), tmp_path / "a"))
+    (tmp_path / "codes.csv").write_text("eid,icd10\n")
+    assert not len(phenome_of(study(end=DIAGNOSES), tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["eid,icd10\n999,I10\n", "eid,41270-0.0\n999,I10\n", "eid,p41270\n999,I10\n"],
+)
+def test_diagnoses_of_nobody_stop_the_run(study, tmp_path, text):
+    (tmp_path / "codes.csv").write_text(text)
+    said = r"codes\.csv: none of its rows, from line 2 on, is about one"
+    with pytest.raises(AlignmentError, match=said) as caught:
+        phenome_of(study(end=DIAGNOSES), tmp_path / "a")
+    assert "[diagnoses]" in caught.value.hint
+
+
+def test_codes_that_are_none_are_counted_and_the_run_goes_on(study, tmp_path):
+    (tmp_path / "codes.csv").write_text("eid,icd10\n101,nothing\n102,\n")
+    assert not len(phenome_of(study(end=DIAGNOSES), tmp_path / "a"))
+    notes = read_table(tmp_path / "a", "notes").set_index("reason")["count"]
+    assert notes["diagnosis row: no ICD-10 code"] == 2
+
+
+def test_one_reason_is_one_note(study, tmp_path):
+    (tmp_path / "codes.csv").write_text(
+        "eid,ins_index,diag_icd9,diag_icd10\n101,0,250,\n101,0,,nothing\n101,0,,I10\n"
+    )
+    phenome_of(study(end=DIAGNOSES), tmp_path / "a")
+    notes = read_table(tmp_path / "a", "notes")
+    assert notes.to_numpy().tolist() == [["diagnosis row: no ICD-10 code", 2]]
