@@ -24,14 +24,14 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def raw_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo study with a small, quick encoder; no step is done."""
+    """A demo study with few slices and a quick encoder; no step is done."""
     from precompute.demo import write_demo
 
     folder = tmp_path_factory.mktemp("raw") / "study"
     write_demo(folder, participants=PARTICIPANTS)
     file = folder / "study.toml"
     quick = {
-        "image_size": "48",
+        "slices": "3",
         "depth": "4",
         "epochs": "2",
         "warmup_epochs": "1",
