@@ -10,12 +10,12 @@ from edp_core.errors import InputError
 from edp_core.exclusions import known_counts
 from edp_core.export import bundle
 from edp_core.export.selection import ExportRequest
-from edp_core.people.ukb import read_eids
 from edp_core.phenotype import Inputs, Phenotype, evaluate
 from edp_core.recipe import Spec, VectorSpec
 from edp_core.settings.encoders import MaeEncoder
 from edp_core.store import Store
 from edp_core.study import Study
+from edp_core.withdrawals import withdrawn_eids
 
 EXPORTED_FIGURES = (
     "n", "n_cases", "n_controls", "auc", "auc_low", "auc_high", "log10p",
@@ -60,8 +60,6 @@ def render_study(
                 read[pair] = read_inputs(study, store, organ=pair[0], encoder=pair[1])
             inputs = read[pair]
         phenotypes.append(evaluate(spec, inputs))
-    withdrawals = study.populations[study.population].withdrawals
-    withdrawn = read_eids(study.path(withdrawals)) if withdrawals else []
     codes = sorted({spec.trait for spec in specs if hasattr(spec, "trait")})
     return bundle.render(
         ExportRequest(
@@ -72,7 +70,7 @@ def render_study(
             simulated=study.simulated,
             threshold=study.disclosure.threshold,
             genotypes=genotypes,
-            withdrawn=frozenset(withdrawn),
+            withdrawn=withdrawn_eids(study),
             versions=bundle.software_versions(),
             encoders={
                 f"{organ}/{name}": describe_encoder(study, organ, name)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -144,11 +144,16 @@ class Store:
 
     @contextmanager
     def write(
-        self, recipe: Recipe, *, versions: Mapping[str, str] | None = None
+        self,
+        recipe: Recipe,
+        *,
+        versions: Mapping[str, str] | None = None,
+        also: Mapping[str, Json] | None = None,
     ) -> Iterator[Path]:
         """Give an empty folder to fill; on success it becomes the artifact.
 
-        Callers hold ``lock(recipe.key)``. An exception inside leaves nothing.
+        Callers hold ``lock(recipe.key)``. An exception inside leaves nothing. ``also``
+        goes into the manifest, beside the recipe or over what is measured here.
 
         Raises
         ------
@@ -181,6 +186,7 @@ class Store:
                 "versions": dict(versions or {}),
                 "files": files,
                 "seconds": round(time.monotonic() - start, 3),
+                **(also or {}),
             }
             write_atomic(temporary / MANIFEST, json.dumps(manifest, indent=1).encode())
             for path in temporary.rglob("*"):
@@ -240,6 +246,19 @@ class Store:
         with self.lock("refs"):
             refs = self.refs() | {slot: key}
             write_atomic(self.root / "refs.json", json.dumps(refs, indent=1).encode())
+
+    def clear_refs(self, places: Collection[tuple[str, str]]) -> None:
+        """Make every slot empty that points at one of these (kind, key)."""
+        with self.lock("refs"):
+            refs = self.refs()
+            kept = {
+                slot: key
+                for slot, key in refs.items()
+                if (slot.split("/")[0], key) not in places
+            }
+            if kept != refs:
+                content = json.dumps(kept, indent=1).encode()
+                write_atomic(self.root / "refs.json", content)
 
     def ref(self, slot: str) -> str:
         """Key a slot points at; raises `MissingArtifactError` where it has none."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
 
+from edp_core.people.cohort import Cohort
 from edp_core.people.ukb import read_eids
 from edp_core.study import Study
 
@@ -14,6 +17,12 @@ ID_COLUMNS: dict[str, str] = {}
 The basket keeps recipes, which name no one. A table that does hold ids (a group drawn
 by hand) is entered here, and `precompute withdraw` cleans it.
 """
+
+
+def withdrawal_lists(study: Study) -> list[Path]:
+    """The lists of withdrawn ids that any population of a study names."""
+    named = {p.withdrawals for p in study.populations.values() if p.withdrawals}
+    return sorted({study.path(name) for name in named})
 
 
 def withdrawn_eids(study: Study) -> frozenset[str]:
@@ -27,8 +36,14 @@ def withdrawn_eids(study: Study) -> frozenset[str]:
     InputError
         Where a list is missing or a line of it is no id.
     """
-    lists = {p.withdrawals for p in study.populations.values() if p.withdrawals}
-    return frozenset(eid for name in lists for eid in read_eids(study.path(name)))
+    return frozenset(eid for path in withdrawal_lists(study) for eid in read_eids(path))
+
+
+def without_ids(cohort: Cohort, eids: Collection[str]) -> Cohort:
+    """A cohort that counts some excluded participants and no longer names them."""
+    left_out = cohort.exclusions.copy()
+    left_out.loc[left_out["eid"].isin(list(eids)), "eid"] = ""
+    return replace(cohort, exclusions=left_out)
 
 
 def naming(eids: Collection[str]) -> re.Pattern[str]:

@@ -1,9 +1,10 @@
-"""The command line: run, status, export, demo, prune."""
+"""The command line: run, status, export, demo, prune, withdraw."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +23,14 @@ from edp_core.prune import sweep
 from edp_core.refused import writing
 from edp_core.store import Store
 from edp_core.study import Study, load_study
+from edp_core.withdrawals import withdrawn_eids
 from precompute import demo as demo_study
 from precompute.console import Reporter
+from precompute.exported import delete_export, exports_with
 from precompute.jobs import Jobs
 from precompute.steps import PHASES, do, slots, states
+from precompute.telling import Telling, tell_withdrawn
+from precompute.withdraw import survey, withdraw
 
 app = typer.Typer(
     add_completion=False,
@@ -136,6 +141,7 @@ def status(
         for reason, count in notes.items():
             rows.add_row(reason, about(count, threshold))
         console.print(rows)
+    tell_withdrawn(console, opened, store)
     left = Counter(state for state in found.values() if state != "done")
     if left:
         words = ", ".join(f"{n} {state}" for state, n in left.items())
@@ -196,6 +202,45 @@ def prune(study: StudyPath) -> None:
     """Delete artifacts that the study no longer uses."""
     _, store = open_study(study)
     console.print(f"{human(prune_store(store))} freed")
+
+
+@app.command("withdraw")
+def withdraw_command(
+    study: StudyPath,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be removed")
+    ] = False,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Delete the weights trained with them")
+    ] = False,
+    exports: Annotated[
+        bool, typer.Option("--exports", help="Delete the exports that hold them")
+    ] = False,
+    quiet: Annotated[bool, typer.Option(help="Plain lines, for logs")] = False,
+) -> None:
+    """Remove the participants of the study's `withdrawals` lists from its store."""
+    opened, store = open_study(study)
+    eids = withdrawn_eids(opened)
+    held = exports_with(opened.path(opened.disclosure.export_dir), eids)
+    telling = Telling(console, opened, store, dry_run=dry_run, retrain=retrain)
+    if dry_run or not store.root.is_dir():
+        telling.tell(survey(opened, store, eids))
+    else:
+        with store.use(alone=True):
+            outcome = withdraw(
+                opened,
+                store,
+                eids,
+                ingest=partial(
+                    _run_slots, opened, store, only="ingest", force=False, quiet=quiet
+                ),
+                retrain=retrain,
+            )
+        telling.tell(outcome)
+        for export in held if exports else []:
+            delete_export(export)
+    telling.tell_exports(held, deleted=exports and not dry_run)
 
 
 def human(size: float) -> str:

@@ -12,9 +12,10 @@ from edp_core.people.cohort import Cohort, clean_participants, locate
 from edp_core.people.diagnoses import Found, prevalent, read_diagnoses
 from edp_core.people.phenome import build_phenome
 from edp_core.people.population import apply_population
-from edp_core.people.ukb import read_eids, read_participants
+from edp_core.people.ukb import read_participants
 from edp_core.store import write_table
 from edp_core.study import Study
+from edp_core.withdrawals import withdrawn_eids, without_ids
 
 
 def ingest_cohort(study: Study, folder: Path) -> None:
@@ -29,10 +30,9 @@ def ingest_cohort(study: Study, folder: Path) -> None:
     cohort = clean_participants(
         raw, categories=settings.categories, ranges=settings.ranges, unread=unread
     )
-    withdrawn = (
-        read_eids(study.path(population.withdrawals)) if population.withdrawals else []
-    )
-    write_cohort(folder, apply_population(cohort, population, withdrawn=withdrawn))
+    withdrawn = withdrawn_eids(study)
+    chosen = apply_population(cohort, population, withdrawn=withdrawn)
+    write_cohort(folder, without_ids(chosen, withdrawn))
 
 
 def ingest_phenome(study: Study, cohort: Cohort, folder: Path) -> None:

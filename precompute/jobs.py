@@ -19,9 +19,11 @@ from edp_core.settings.encoders import MaeEncoder
 from edp_core.store import Recipe, Store, digest, read_array, read_table
 from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
+from edp_core.withdrawals import withdrawal_lists
 from precompute import analyse, ingest_images, ingest_tables
 from precompute.datasets import ImageFile
 from precompute.fingerprints import Fingerprints
+from precompute.lineage import content_of
 from precompute.shards import open_slices
 
 Report = Callable[[int, int], None]
@@ -85,9 +87,9 @@ class Jobs:
     def _cohort(self) -> Job:
         study = self.study
         inputs = {"table": self.fingerprints.of(study.path(study.participants.table))}
-        withdrawals = study.populations[study.population].withdrawals
-        if withdrawals:
-            inputs["withdrawals"] = self.fingerprints.of(study.path(withdrawals))
+        lists = withdrawal_lists(study)
+        if lists:
+            inputs["withdrawals"] = digest([*map(self.fingerprints.of, lists)])
         return self._job(
             "cohort",
             inputs,
@@ -277,9 +279,7 @@ class Jobs:
         """Hash of slices and of other files: what else is noted trains nothing anew."""
         slot = f"images/{organ}"
         files = self.store.manifest("images", self.store.ref(slot))["files"]
-        held = sorted(n for n in files if n.startswith("slices-") or n in others)
-        held.append("counts.npy")
-        return {f"{slot}/slices": digest([files[name]["sha256"] for name in held])}
+        return {f"{slot}/slices": content_of(files, *others)}
 
     def _eids(self) -> np.ndarray:
         cohort = artifacts.read_cohort(self.store)

@@ -20,7 +20,7 @@ from killing import Helper, content, helper, leftovers, quicken
 
 from precompute.demo import write_demo
 
-PARTICIPANTS = 100
+PARTICIPANTS = 60
 
 
 def main() -> int:

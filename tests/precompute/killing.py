@@ -98,14 +98,13 @@ FIXED = {
     "NUMBA_THREADING_LAYER": "workqueue",
 }
 QUICK = {
-    "image_size": "48",
-    "slices": "3",
+    "slices": "2",
     "depth": "4",
-    "epochs": "6",
+    "epochs": "3",
     "warmup_epochs": "1",
     "decoder_depth": "1",
     "decoder_dim": "64",
-    "batch": "20",
+    "batch": "40",
 }
 """Settings of the demo → what makes its training quick; of each what the demo has."""
 
