@@ -26,10 +26,10 @@ from edp_core.vectors.embedding import Embedding
 VERSIONS = {
     "cohort": 3,
     "phenome": 1,
-    "images": 2,
-    "thumbnails": 1,
-    "encoder": 1,
-    "embedding": 1,
+    "images": 3,
+    "thumbnails": 2,
+    "encoder": 2,
+    "embedding": 2,
     "atlas": 1,
     "scan": 1,
     "enrichment": 1,
@@ -62,7 +62,16 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
         return diagnoses.model_dump(mode="json", exclude={"table", "episodes"})
     if kind == "images":
         return study.organs[rest[0]].model_dump(
-            mode="json", exclude={"preset", "images", "patch", "channel_names"}
+            mode="json",
+            exclude={
+                # the files themselves are told apart by what they hold
+                "preset",
+                "images",
+                "mask",
+                "label_names",
+                "patch",
+                "channel_names",
+            },
         )
     if kind == "thumbnails":
         return {"size": THUMBNAIL}

@@ -11,7 +11,6 @@ from edp_core.settings.organs import Organ
 from precompute import photographs
 from precompute.datasets import ImageFile
 from precompute.photographs import read_photograph
-from precompute.quality import SHEET
 from precompute.readers.archives import Source
 from precompute.readers.reasons import Unusable
 
