@@ -158,9 +158,13 @@ def test_whoever_withdrew_since_is_left_out_at_once(done_study, copy_of, specs, 
     folder = copy_of(done_study)
     gone = validate_table(files["keep.tsv"], role="keep").iids[:7]
     # saved by a spreadsheet: a byte order mark stands before the first id
-    (folder / "gone.txt").write_text("\ufeff" + "\r\n".join(gone))
-    everyone = {"everyone": Population(withdrawals="gone.txt")}
-    study = load_study(folder).model_copy(update={"populations": everyone})
+    (folder / "gone.txt").write_text("\ufeff" + "\r\n".join(gone[:4]))
+    (folder / "more.txt").write_text("\n".join(gone[3:]))
+    lists = {
+        "everyone": Population(withdrawals="gone.txt"),
+        "others": Population(withdrawals="more.txt"),  # counts as much
+    }
+    study = load_study(folder).model_copy(update={"populations": lists})
     out = render_study(study, Store(study.store_path), specs)
     assert set(out) == set(files)
     for name, content in out.items():
