@@ -43,9 +43,10 @@ def ingest_phenome(study: Study, cohort: Cohort, folder: Path) -> None:
     others = pd.DataFrame(
         {"reason": list(found.notes), "count": list(found.notes.values())}
     )
-    notes = pd.concat([notes, others]).groupby("reason", sort=False)["count"].sum()
+    both = pd.concat([notes, others])
+    counted = both.groupby("reason", sort=False)["count"].sum()
     write_phenome(folder, phenome)
-    write_table(folder, "notes", notes.astype("int64").reset_index())
+    write_table(folder, "notes", counted.astype("int64").reset_index())
 
 
 def _diagnoses(study: Study, cohort: Cohort) -> Found:

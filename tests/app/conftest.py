@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from edp_core.store import Store, read_table
+
 ROOT = Path(__file__).resolve().parents[2]
 SCREENS = ("overview", "diseases", "clusters", "phenotype", "export")
 Open = Callable[..., AppTest]
@@ -27,6 +29,16 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Open:
         return at
 
     return show
+
+
+@pytest.fixture
+def fullest(done_study: Path) -> str:
+    """Number of the liver cluster that holds most cases of I10."""
+    table = read_table(
+        Store(done_study / "store").at("enrichment/liver/mae"), "enrichment"
+    )
+    table = table[table["code"] == "I10"]
+    return str(table.loc[table["n_both"].idxmax(), "cluster"])
 
 
 @pytest.fixture

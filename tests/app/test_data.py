@@ -116,7 +116,10 @@ def test_another_artifact_in_the_slot_is_read_at_once(own_study, monkeypatch):
     data.store().set_ref(slot, "f" * 16)
     after = data.scan("liver", "mae").set_index("code")["n_cases"]
     same = before.set_index("code")["n_cases"]
-    assert (after.loc[same.index] - same == 100).all()
+    # which codes are hidden depends on the counts too
+    both = same.index.intersection(after.index)
+    assert len(both) > 5
+    assert (after[both] - same[both] == 100).all()
 
 
 def test_a_slot_without_an_artifact_raises_with_the_command(own_study, monkeypatch):

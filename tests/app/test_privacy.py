@@ -64,8 +64,9 @@ VIEWS = OVERVIEW + DISEASES + CLUSTERS + SHARES + PHENOTYPES
 def eids(done_study) -> set[str]:
     """Every id the study's files hold, those left out included."""
     found: set[str] = set()
-    for name in ("participants.csv", "diagnoses.csv"):
+    for name in ("participants.csv", "hospital.csv.gz"):
         found |= set(pd.read_csv(done_study / name, dtype=str)["eid"].dropna())
+    found |= set((done_study / "withdrawn.txt").read_text().split())
     found |= {p.name.split("_")[0] for p in (done_study / "images").iterdir()}
     assert len(found) > 100
     assert all(SEVEN.fullmatch(eid) for eid in found if eid.isdigit())
@@ -176,10 +177,11 @@ def test_downloads_tell_no_more_than_the_screen(screen, done_study, eids, monkey
         assert not set(SEVEN.findall(drawing)) & eids
 
 
-def test_the_export_shows_no_id(screen, own_study, eids):
+def test_the_export_shows_no_id(screen, own_study, eids, fullest):
     at = None
     for method, code in [("Cluster", "I10"), ("Classifier", "K760"), ("Code", "E119")]:
-        at = screen("phenotype", own_study, method=method, code=code)
+        query = {"method": method, "code": code, "cluster": fullest}
+        at = screen("phenotype", own_study, **query)
         next(b for b in at.button if b.form_id == "keep").click().run()
         assert not at.error
     at.switch_page("../pages/export.py").run()

@@ -21,7 +21,9 @@ def test_overview_says_what_the_study_holds(screen, done_study):
     assert len(notes) > 0
     assert all(m.value != "—" for m in at.metric)
     assert len(at.get("vega_lite_chart")) == 1  # training loss
-    assert len(at.get("imgs")) + len(at.get("image")) == 1
+    # thumbnails, and the contact sheet of what was left out
+    assert len(at.get("imgs")) + len(at.get("image")) == 2
+    assert "Left out" in [block.value for block in at.subheader]
 
 
 def test_overview_shows_images_only_where_the_study_allows_it(screen, own_study):
@@ -107,8 +109,9 @@ def words(factors: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize(
     "name", ["Classifier", "Cluster", "Axis or PC", "Code", "Column"]
 )
-def test_phenotype_of_every_method(screen, done_study, name):
-    at = screen("phenotype", done_study, code="I10", method=name, column="age_years")
+def test_phenotype_of_every_method(screen, done_study, fullest, name):
+    query = {"code": "I10", "method": name, "column": "age_years", "cluster": fullest}
+    at = screen("phenotype", done_study, **query)
     assert not broke(at)
     assert not at.error
     assert at.metric[0].label == "N"
@@ -133,8 +136,10 @@ def test_adjusting_compares_with_the_unadjusted_score(screen, done_study):
     assert "age_years" in at.text_input[0].value
 
 
-def test_few_labels_of_a_cluster_are_held_against_a_control(screen, done_study):
-    query = {"code": "I10", "method": "Cluster", "labels": "50"}
+def test_few_labels_of_a_cluster_are_held_against_a_control(
+    screen, done_study, fullest
+):
+    query = {"code": "I10", "method": "Cluster", "labels": "50", "cluster": fullest}
     at = screen("phenotype", done_study, **query)
     assert not broke(at)
     assert not at.error

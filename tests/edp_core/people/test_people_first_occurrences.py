@@ -9,7 +9,7 @@ from edp_core.people.first_occurrences import FIRST, code_of, codes, is_date
 
 # Fields as analysis code that others have published names them ("131638: Date K58
 # first reported"), from a dozen repositories and every chapter that has first
-# occurrences but P and Q. One repository contradicts five others by one place at I63.
+# occurrences but P and Q. One file differs by one place at I63 and two agree with us.
 PUBLISHED = {
     130000: "A00", 130002: "A01", 130004: "A02", 130158: "A92", 130276: "B60",
     130700: "E05", 130706: "E10", 130708: "E11", 130710: "E12", 130792: "E66",
