@@ -69,7 +69,8 @@ def do(jobs: Jobs, job: Job, *, report: Report, force: bool = False) -> bool:
         else:
             with store.write(job.recipe, versions=versions()) as folder:
                 job.build(folder, report)
-            store.discard_workspace(job.recipe)
+        # of a done job too: a kill may have come between its artifact and this line
+        store.discard_workspace(job.recipe)
         store.set_ref(job.slot, job.recipe.key)
     return force or not done
 

@@ -214,6 +214,16 @@ def test_a_withdrawal_takes_the_person_out_of_the_images(done):
     assert f"encoder/{LIVER}" in not_done(done)
 
 
+def test_checkpoints_of_a_done_step_are_deleted_by_the_next_run(done):
+    """A kill between an artifact and the end of its step leaves them."""
+    study = load_study(done)
+    store = Store(study.store_path)
+    recipe = Jobs(study, store).make(f"encoder/{LIVER}").recipe
+    (store.workspace(recipe) / "checkpoint.safetensors").write_bytes(b"x")
+    assert run(done) == []
+    assert not any((store.root / "unfinished").iterdir())
+
+
 # ---- damage ----------------------------------------------------------------------
 @pytest.mark.parametrize("slot", EVERYTHING)
 def test_damage_is_named_with_the_command_and_never_mended_silently(done, slot):
