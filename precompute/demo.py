@@ -76,7 +76,7 @@ mirror = ["right"]
 image_size = 32
 patch = 8
 axis = "coronal"
-slices = 6
+slices = 4
 spacing_mm = 4.5
 fit = "field"
 quality = {{mask_min_voxels = 100}}

@@ -50,9 +50,11 @@ VESSELS_MM = (
 )  # fmt: skip
 """Hepatic veins and the branches of the portal vein: from, to."""
 N_ANGLES = 360
-NODULE_MM, SEPTUM_MM = 20.0, 5.0
-LESION_MM = (7.0, 13.0)
+NODULE_MM, SEPTUM_MM = 20.0, 4.5
+LESION_MM = (8.0, 15.0)
 """Least and largest radius of a lesion."""
+BRIGHT_SHARE, BRIGHT, DARK = 0.85, 2.1, 0.4
+"""Share of lesions that are fluid, and the water of these and of the others."""
 
 
 class Liver:
@@ -121,17 +123,19 @@ class Liver:
         """Fat and water of each voxel of the mask; plain tissue has a sum of 1."""
         fine, coarse = self._noise(3.0, 8.0), self._noise(14.0, 40.0)
         fat = self.fat * (1 + 0.06 * coarse + 0.02 * self.fibrosis * fine)
-        grain = 0.02 * coarse + (0.015 + 0.035 * self.fibrosis) * fine
+        # scars are dark strands: they take signal more than they give
+        grain = 0.02 * coarse + 0.015 * fine
+        grain += 0.04 * self.fibrosis * np.minimum(fine, 0.6)
         water = (1 - self.fat) * (1 + grain)
         if self.nodular:
             septum, shade = self._nodules()
-            water *= (1 - 0.4 * self.nodular * septum) * (1 + self.nodular * shade)
+            water *= (1 - 0.3 * self.nodular * septum) * (1 + self.nodular * shade)
             fat *= 1 - 0.4 * self.nodular * septum
         vessel = self._vessels()
         water *= 1 - 0.5 * vessel
         fat *= 1 - 0.6 * vessel
         for cover, bright in self._lesions():
-            water += cover * ((1.5 if bright else 0.4) - water)
+            water += cover * ((BRIGHT if bright else DARK) - water)
             fat += cover * (0.1 * self.fat - fat)
         return fat.astype(np.float32), water.astype(np.float32)
 
@@ -148,7 +152,7 @@ class Liver:
         found = cKDTree(seeds).query(self.at, k=2)
         distance, nearest = np.asarray(found[0]), np.asarray(found[1])
         gap = (distance[:, 1] - distance[:, 0]) / SEPTUM_MM
-        return np.exp(-(gap**2)), self.rng.normal(0, 0.13, len(seeds))[nearest[:, 0]]
+        return np.exp(-(gap**2)), self.rng.normal(0, 0.07, len(seeds))[nearest[:, 0]]
 
     def _vessels(self) -> Array:
         """How much of each voxel is vessel: trunks with two branches each."""
@@ -197,7 +201,10 @@ class Liver:
         free = self.depth < 0.8
         drawn = []
         for _ in range(self.lesions):
-            radius, bright = self.rng.uniform(*LESION_MM), self.rng.random() < 0.5
+            radius, bright = (
+                self.rng.uniform(*LESION_MM),
+                self.rng.random() < BRIGHT_SHARE,
+            )
             places = np.flatnonzero(free if free.any() else self.depth < 0.8)
             middle = self.at[places[self.rng.integers(len(places))]]
             apart = np.sqrt(((self.at - middle) ** 2).sum(axis=1)) * self.scale
