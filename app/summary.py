@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import charts, data, figures, routes, widgets
 from app.state import Choice
-from edp_core.checkout import describe_encoder
+from edp_core.checkout import describe_encoder, told_of_adoption
 from edp_core.disclosure import about, mask_count
 from edp_core.errors import MissingArtifactError
 from edp_core.exclusions import WITH_IMAGES, exclusions_of, notes_of
@@ -98,6 +98,7 @@ def encoder(choice: Choice, ready: set[str]) -> None:
     """How the encoder was made, and its loss while it was trained."""
     st.subheader("Encoder", anchor=False)
     how = describe_encoder(data.study(), choice.organ, choice.encoder)
+    how += told_of_adoption(data.store(), choice.organ, choice.encoder)
     st.markdown(f"**{choice.encoder}**: {how}.")
     slot = f"encoder/{choice.organ}/{choice.encoder}"
     if slot in ready and (data.store().at(slot) / "loss.parquet").is_file():

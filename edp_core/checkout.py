@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edp_core.artifacts import read_inputs
-from edp_core.errors import InputError
+from edp_core.errors import InputError, MissingArtifactError
 from edp_core.exclusions import known_counts
 from edp_core.export import bundle
 from edp_core.export.selection import ExportRequest
@@ -74,6 +74,7 @@ def render_study(
             versions=bundle.software_versions(),
             encoders={
                 f"{organ}/{name}": describe_encoder(study, organ, name)
+                + told_of_adoption(store, organ, name)
                 for organ, name in study.pairs()
             },
         )
@@ -84,6 +85,17 @@ def _without_hidden_counts(phenotype: Phenotype) -> Phenotype:
     """Keep the figures any screen may show: a cluster's count may be hidden there."""
     shown = {k: v for k, v in phenotype.figures.items() if k in EXPORTED_FIGURES}
     return replace(phenotype, figures=shown)
+
+
+def told_of_adoption(store: Store, organ: str, name: str) -> str:
+    """What is to be said of weights kept after people withdrew, or nothing."""
+    try:
+        manifest = store.manifest("encoder", store.ref(f"encoder/{organ}/{name}"))
+    except MissingArtifactError:
+        return ""
+    if "adopted" not in manifest:
+        return ""
+    return "; its weights were trained before some participants withdrew consent"
 
 
 def describe_encoder(study: Study, organ: str, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import IO
 
@@ -55,6 +56,16 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name; where the disk knows no links, copy it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+        target.chmod(0o600)
 
 
 def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:

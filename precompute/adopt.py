@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from edp_core.errors import EdpError
+from edp_core.files import link
 from edp_core.prune import delete
 from edp_core.store import Recipe, Store
 from edp_core.study import Study
@@ -103,20 +102,11 @@ def restate(
         store.write(recipe, versions=made["versions"], also=also) as target,
     ):
         for name in names:
-            _link(folder / name, target / name)
+            link(folder / name, target / name)
 
 
 def _shows(name: str) -> bool:
     return name.endswith(".png") and name not in KEPT_PICTURES
-
-
-def _link(source: Path, target: Path) -> None:
-    """Give a file a second name; where the disk knows no links, copy it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def adopt(study: Study, store: Store, weights: Weights) -> None:

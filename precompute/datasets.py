@@ -100,6 +100,9 @@ def find_images(folder: Path, organ: Organ) -> tuple[list[ImageFile], dict[str, 
                     notes[FURTHER] += 1
                 continue
             images[key], arrays[key] = image, found.array
+    # a mask whose name also fits the pattern of images is no image of somebody
+    masks = {image.mask for image in images.values()}
+    images = {k: i for k, i in images.items() if masks.isdisjoint(i.sources)}
     counted = {reason: n for reason, n in notes.items() if n}
     return [images[key] for key in sorted(images)], counted
 
@@ -162,12 +165,15 @@ def _matching(
             f"There is no image folder {base}", "mend `images` of the organ"
         )
     expression, glob = _matchers(pattern[len(fixed) :], organ)
-    found = []
+    known = _known(folder, pattern, organ)
+    found, others = [], 0
     candidates = sorted(base.glob(glob))
     for path in candidates:
         match = re.fullmatch(expression, path.relative_to(base).as_posix())
         if match and path.is_file():
             found.append((path, match.groupdict()))
+        elif not any(expression.fullmatch(str(path)) for expression in known):
+            others += 1
     if not found:
         raise InputError(
             f"No file fits the pattern {organ.images!r} ({len(candidates)} looked at)",
@@ -176,7 +182,26 @@ def _matching(
     sides = {text: name for name, text in organ.sides.items()}
     for _, parts in found:
         parts["side"] = sides.get(parts.get("side") or "", "")
-    return found, len(candidates) - len(found)
+    return found, others
+
+
+def _known(folder: Path, pattern: str, organ: Organ) -> list[re.Pattern[str]]:
+    """Expressions for paths of what belongs here though it is no image of the organ.
+
+    Its masks, and the channels that it does not use.
+    """
+    texts = [pattern] if "{channel}" in pattern else []
+    if organ.mask is not None:
+        texts.append(str(Source.parse(organ.mask).path))
+    loose = organ.model_copy(update={"channel_names": ()})
+    expressions = []
+    for text in texts:
+        fixed = text[: text[: text.index("{")].rfind("/") + 1]
+        base = re.escape(str((folder / fixed).resolve()) + "/")
+        inner, _ = _matchers(text[len(fixed) :], loose)
+        inner = inner.replace("(?P<channel>)", "(?P<channel>[^/]+)")
+        expressions.append(re.compile(base + inner))
+    return expressions
 
 
 def _grouped(files: list[tuple[Path, dict[str, str]]]) -> list[_Found]:

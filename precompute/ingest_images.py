@@ -7,7 +7,6 @@ participant without any usable image is excluded with the first of them.
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,11 +19,28 @@ from PIL import Image
 
 from edp_core.artifacts import THUMBNAIL
 from edp_core.errors import AlignmentError
+from edp_core.files import link
 from edp_core.settings.organs import Organ
-from edp_core.store import read_array, read_table, write_array, write_table
+from edp_core.store import (
+    canonical_json,
+    digest,
+    read_array,
+    read_table,
+    write_array,
+    write_atomic,
+    write_table,
+)
 from edp_core.study import Study
 from precompute.datasets import ImageFile, find_images
-from precompute.parts import KEY, SLICES, counted_notes, held, write_part, write_sheet
+from precompute.parts import (
+    CONTENT,
+    KEY,
+    SLICES,
+    counted_notes,
+    held,
+    write_part,
+    write_sheet,
+)
 from precompute.photographs import read_photograph
 from precompute.prepared import Prepared
 from precompute.readers.reasons import Unusable
@@ -84,7 +100,8 @@ def ingest_images(
     workspace
         Folder of this very recipe that outlasts a kill.
     folder
-        Receives ``slices-*.npy``, ``counts.npy`` (slices of each image), ``rows``
+        Receives ``slices-*.npy``, ``content.json`` (what they are known by),
+        ``counts.npy`` (slices of each image), ``rows``
         (eid, instance, side), ``measures`` (the same and ``volume_ml``, ``reason``;
         volumes only), ``files`` (what was left out), ``sheet`` and ``sheet.npy``
         (pictures of it), ``exclusions`` and ``notes``.
@@ -111,8 +128,11 @@ def ingest_images(
             "check channels, mask, crop and quality of the organ in study.toml",
         )
     for number, part in enumerate(held(parts)):
-        _link(part / SLICES, folder / f"slices-{number:05d}.npy")
+        link(part / SLICES, folder / f"slices-{number:05d}.npy")
     write_array(folder, "counts", outcome.loc[kept, "count"].to_numpy(np.int32))
+    # what the slices are, however they were cut into parts
+    content = {"slices": digest(outcome.loc[kept, ["count", "sha256"]].values.tolist())}
+    write_atomic(folder / CONTENT, canonical_json(content).encode())
     rows = outcome.loc[kept, KEY].reset_index(drop=True)
     write_table(folder, "rows", rows)
     if organ.volumetric:
@@ -187,15 +207,6 @@ def _prepare(
 
 def _report_from(report: Report, start: int, done: int, *, total: int) -> None:
     report(start + done, total)
-
-
-def _link(source: Path, target: Path) -> None:
-    """Give a file a second name; where the disk knows no links, copy it."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-        target.chmod(0o600)
 
 
 def _exclusions(

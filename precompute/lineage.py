@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from edp_core.store import MANIFEST, Store, digest
+from precompute.parts import CONTENT
 
 Place = tuple[str, str]
 """Kind and key of an artifact."""
@@ -65,8 +66,7 @@ def content_of(files: Mapping[str, Any], *others: str) -> str:
 
     The rest of what ingest noted is left out, so that it trains nothing anew.
     """
-    held = sorted(name for name in files if name.startswith("slices-"))
-    held += [*sorted(others), "counts.npy"]
+    held = [CONTENT, *sorted(others)]
     return digest([files[name]["sha256"] for name in held])
 
 

@@ -6,6 +6,7 @@ whole or not at all, so that a kill costs one part.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ from precompute.shards import write_slices
 
 KEY = ["eid", "instance", "side"]
 SLICES = "slices.npy"
+CONTENT = "content.json"
 SHOWN_PER_REASON = 12
 """Pictures of the contact sheet for each reason."""
 
@@ -41,7 +43,7 @@ def write_part(
     ----------
     place
         The folder to be: ``slices.npy``, the table ``images`` (one row each: ``eid,
-        instance, side, count, reason, volume_ml, unknown, notes``), the table
+        instance, side, count, sha256, reason, volume_ml, unknown, notes``), the table
         ``sheet`` and ``sheet.npy``.
     images
         Each with its slices, or with the reason it is left out.
@@ -57,7 +59,8 @@ def write_part(
     for done, (image, found) in enumerate(images, 1):
         row: dict[str, Any] = {
             "eid": image.eid, "instance": image.instance, "side": image.side,
-            "count": 0, "reason": "", "volume_ml": np.nan, "unknown": "", "notes": [],
+            "count": 0, "sha256": "", "reason": "", "volume_ml": np.nan, "unknown": "",
+            "notes": [],
         }  # fmt: skip
         if isinstance(found, Unusable):
             row["reason"] = str(found)
@@ -65,8 +68,9 @@ def write_part(
                 sheet.append((str(found), found.picture))
         else:
             slices.append(found.slices)
-            row |= {"count": len(found.slices), "volume_ml": found.volume_ml}
-            row |= {"unknown": found.unknown, "notes": list(found.notes)}
+            row |= {"count": len(found.slices), "sha256": hashed(found.slices)}
+            row |= {"volume_ml": found.volume_ml, "unknown": found.unknown}
+            row["notes"] = list(found.notes)
         rows.append(row)
         report(done)
     write_table(partial, "images", pd.DataFrame(rows))
@@ -77,6 +81,11 @@ def write_part(
         sync(path)
     partial.rename(place)
     sync(place.parent)
+
+
+def hashed(slices: np.ndarray) -> str:
+    """First 16 hex digits of the sha256 of an image's slices."""
+    return hashlib.sha256(np.ascontiguousarray(slices).data).hexdigest()[:16]
 
 
 def held(parts: Iterable[Path]) -> Iterator[Path]:

@@ -134,7 +134,16 @@ def test_channels_come_in_the_order_of_the_settings(tmp_path):
     assert [(i.eid, i.instance, i.problem) for i in images] == [
         ("1", "2", ""), ("2", "2", NO_CHANNEL)
     ]  # fmt: skip
-    assert notes == {OTHERS: 2}
+    assert not notes, "other channels of the same image belong there"
+
+
+def test_masks_beside_the_images_are_no_strangers(tmp_path):
+    touch(tmp_path, "i/7.nii.gz", "i/7_seg.nii.gz", "i/7_seg.json", "i/8 b.nii.gz")
+    settings = organ(images="i/{eid}.nii.gz", mask="i/{eid}_seg.nii.gz", channels=1)
+    images, notes = find_images(tmp_path, settings)
+    # an id may hold an underscore, so the mask's name fits the images' pattern too
+    assert [(i.eid, i.problem) for i in images] == [("7", "")]
+    assert notes == {OTHERS: 1}
 
 
 def test_sides_of_a_mask_make_two_images_of_one_volume(tmp_path):

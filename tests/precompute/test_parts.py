@@ -62,6 +62,8 @@ def test_the_size_of_a_part_changes_nothing(pictures, tmp_path, monkeypatch, siz
     monkeypatch.setattr(module, "PART_PICTURES", size)
     parts = ingest(pictures, tmp_path / "b", workspace=tmp_path / "w2")
     same(whole, parts)
+    contents = [(tmp_path / x / "content.json").read_bytes() for x in "ab"]
+    assert contents[0] == contents[1], "an encoder is not trained anew for that"
     used = set(whole[3]["eid"])
     assert len(used) + len(whole[5]) == PEOPLE + 2
 
