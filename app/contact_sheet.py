@@ -48,5 +48,5 @@ def draw(organ: str) -> None:
     st.subheader("Left out", anchor=False)
     pictures = read_array(data.store().at(f"images/{organ}"), "sheet")
     for reason, places in found.items():
-        st.caption(reason.capitalize())
+        st.caption(reason[0].upper() + reason[1:])
         st.image([pictures[place] for place in places], width=72)

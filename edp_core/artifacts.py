@@ -27,7 +27,7 @@ VERSIONS = {
     "cohort": 3,
     "phenome": 1,
     "images": 3,
-    "thumbnails": 2,
+    "thumbnails": 3,
     "encoder": 2,
     "embedding": 2,
     "atlas": 1,

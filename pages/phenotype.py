@@ -8,7 +8,7 @@ choice = state.choice()
 widgets.title("Phenotype", choice)
 guards.need(f"atlas/{choice.organ}/{choice.encoder}")
 
-controls, result = st.columns([2, 3], gap="large")
+controls, result = st.columns([5, 6], gap="large")
 with controls:
     drawn = design.controls(choice)
 if drawn is None:
