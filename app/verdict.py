@@ -50,9 +50,12 @@ def facts(score: Phenotype, spec: Spec) -> None:
             ("AUC (95 %)", float(seen["auc"]), ends),
             ("−log₁₀ p", f"{seen['log10p']:.2f}", "√2-corrected"),
         ]
-    for column, (name, value, under) in zip(st.columns(len(shown)), shown, strict=True):
-        with column:
-            widgets.number(name, value, under=under)
+    # two beside each other: four would be too narrow for their numbers
+    for start in range(0, len(shown), 2):
+        pair = shown[start : start + 2]
+        for column, (name, value, under) in zip(st.columns(2), pair, strict=False):
+            with column:
+                widgets.number(name, value, under=under)
 
 
 def _cases(spec: Spec, count: int) -> int | str | None:
