@@ -26,7 +26,7 @@ from edp_core.vectors.embedding import Embedding
 VERSIONS = {
     "cohort": 3,
     "phenome": 1,
-    "images": 3,
+    "images": 4,
     "thumbnails": 3,
     "encoder": 2,
     "embedding": 2,

@@ -20,7 +20,6 @@ CLASH = "two files for one instance and side"
 NO_CHANNEL = "a channel has no file"
 NO_MASK = "no mask"
 OTHERS = "file whose name does not fit the pattern"
-FURTHER = "further image of the same instance, not used"
 EXPRESSIONS = {
     "{eid}": r"(?P<eid>[A-Za-z0-9][A-Za-z0-9_-]*)",
     "{instance}": r"(?P<instance>\d+)",
@@ -44,6 +43,8 @@ class ImageFile:
         Labels of the organ in the mask; empty: all but 0.
     problem
         Why it cannot be used whatever it holds.
+    further
+        Images of the same (later arrays), for where this one cannot be used.
     """
 
     eid: str
@@ -53,6 +54,7 @@ class ImageFile:
     mask: Source | None = None
     labels: tuple[str | int, ...] = ()
     problem: str = ""
+    further: tuple[ImageFile, ...] = ()
 
     @property
     def paths(self) -> list[Path]:
@@ -88,7 +90,6 @@ def find_images(folder: Path, organ: Organ) -> tuple[list[ImageFile], dict[str, 
     files, others = _matching(folder, str(pattern.path), organ)
     images: dict[tuple[str, int, str], ImageFile] = {}
     arrays: dict[tuple[str, int, str], int] = {}
-    notes = {OTHERS: others, FURTHER: 0}
     for found in _grouped(files):
         for side in [found.side] if found.side or not organ.sides else organ.sides:
             key = (found.eid, int(found.instance), side)
@@ -96,15 +97,16 @@ def find_images(folder: Path, organ: Organ) -> tuple[list[ImageFile], dict[str, 
             if key in images:
                 if arrays[key] == found.array:
                     images[key] = replace(image, problem=CLASH)
-                else:  # the first array, as they come sorted
-                    notes[FURTHER] += 1
+                else:  # they come sorted: the first array is the image
+                    further = (*images[key].further, image)
+                    images[key] = replace(images[key], further=further)
                 continue
             images[key], arrays[key] = image, found.array
     # a mask whose name also fits the pattern of images is no image of somebody
     masks = {image.mask for image in images.values()}
     images = {k: i for k, i in images.items() if masks.isdisjoint(i.sources)}
-    counted = {reason: n for reason, n in notes.items() if n}
-    return [images[key] for key in sorted(images)], counted
+    ordered = [images[key] for key in sorted(images)]
+    return ordered, {OTHERS: others} if others else {}
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ from precompute.parts import (
     write_sheet,
 )
 from precompute.photographs import read_photograph
-from precompute.prepared import Prepared
+from precompute.prepared import Prepared, first_usable
 from precompute.readers.reasons import Unusable
 from precompute.shards import open_slices
 from precompute.volumes import label_numbers, read_slices
@@ -199,9 +199,7 @@ def _prepare(
 
     def attempt(image: ImageFile) -> Prepared | Unusable:
         try:
-            if image.problem:
-                raise Unusable(image.problem)
-            return read(image, organ)
+            return first_usable(image, lambda one: read(one, organ))
         except Unusable as reason:
             return reason
         except MemoryError:

@@ -156,8 +156,9 @@ class Jobs:
                 for source in (*image.sources, *([image.mask] if image.mask else []))
             ]
         except InputError:
-            return "unreadable"
-        return digest([files, image.problem])
+            files = [("unreadable", "")]
+        further = [self._image_digest(other) for other in image.further]
+        return digest([files, image.problem, further])
 
     def _thumbnails(self, organ: str) -> Job:
         slot = f"images/{organ}"

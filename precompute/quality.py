@@ -23,6 +23,8 @@ EMPTY = "empty mask"
 NOT_FINITE = "NaN or infinite values in the organ"
 BRIGHTEST = 250
 """Grey value from which a pixel of a photograph counts as burnt out."""
+CORNERS_BRIGHT = 0.95
+"""Bright share of the corners beside the circle from which there is no circle."""
 Show = Callable[[], np.ndarray]
 SHEET = 96
 """Edge of a picture on the contact sheet, in pixels."""
@@ -58,7 +60,9 @@ def disc_of(pixels: np.ndarray, quality: Quality) -> tuple[slice, slice]:
 
     What is brighter than 10, and than a tenth of the brighter grey values, is compared
     with the circle around it: the part they share, of what either covers (photographs
-    whose disc is cut off above and below are compared with the circle so cut).
+    whose disc is cut off above and below are compared with the circle so cut). A
+    region less than half as wide as long, or one that fills the corners beside the
+    circle too, is none.
 
     Raises
     ------
@@ -78,7 +82,9 @@ def disc_of(pixels: np.ndarray, quality: Quality) -> tuple[slice, slice]:
     y = (np.arange(height) + 0.5 - height / 2)[:, None]
     x = np.arange(width) + 0.5 - width / 2
     circle = y**2 + x**2 <= radius**2
-    if (found & circle).sum() < quality.disc_min * (found | circle).sum():
+    round_enough = (found & circle).sum() >= quality.disc_min * (found | circle).sum()
+    corners_dark = circle.all() or found[~circle].mean() < CORNERS_BRIGHT
+    if min(height, width) < radius or not round_enough or not corners_dark:
         raise Refused(NO_CIRCLE, pixels)
     return box
 

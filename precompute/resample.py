@@ -84,8 +84,9 @@ def resample(
         (x', y', z', C) float32, 0 outside; and (x', y', z') bool: voxels of which at
         least half lies in the organ.
     """
-    weight = inside.astype(np.float32)[..., None]
-    both = np.concatenate([np.where(inside[..., None], values, 0), weight], axis=3)
+    both = np.zeros((*inside.shape, values.shape[3] + 1), np.float32)
+    np.copyto(both[..., :-1], values, where=inside[..., None])
+    both[..., -1] = inside
     # the axis that shrinks most goes first: less is left for the others
     shrinks = [matrix.shape[0] / matrix.shape[1] for matrix in matrices]
     for axis in np.argsort(shrinks):

@@ -79,9 +79,12 @@ def read_slices(
     else:
         box = (slice(None), slice(None), slice(None))
         inside = np.ones(first.shape, bool)
-    values = np.concatenate([volume.crop(box) for volume in volumes], axis=3)
-    check_organ(values[inside], organ.quality, show=show)
-    values = scaled(values, inside, organ)
+    crops = [volume.crop(box) for volume in volumes]
+    values = crops[0] if len(crops) == 1 else np.concatenate(crops, axis=3)
+    held = values[inside]
+    check_organ(held, organ.quality, show=show)
+    values = scaled(values, held, organ)
+    del held
     if image.side in organ.mirror:
         values, inside = values[::-1], inside[::-1]
     slices, cut_off = _cut(values, inside, organ=organ, spacing=first.spacing_mm)
@@ -121,7 +124,7 @@ def label_numbers(path: Path) -> dict[str, int]:
     return found
 
 
-def scaled(values: np.ndarray, inside: np.ndarray, organ: Organ) -> np.ndarray:
+def scaled(values: np.ndarray, held: np.ndarray, organ: Organ) -> np.ndarray:
     """Bring an organ's values to 0–1, robustly and one volume at a time.
 
     ``joint``: the 99.5th percentile of all channels' voxels within the organ becomes 1,
@@ -132,26 +135,27 @@ def scaled(values: np.ndarray, inside: np.ndarray, organ: Organ) -> np.ndarray:
     Parameters
     ----------
     values
-        (x, y, z, C) float32.
-    inside
-        (x, y, z) bool.
+        (x, y, z, C) float32, changed in place: a whole volume is large.
+    held
+        (n_voxels, C), those of the organ.
 
     Returns
     -------
     numpy.ndarray
-        (x, y, z, C) float32 in 1/255–1; what lies outside the organ means nothing.
+        ``values``, now in 1/255–1; what lies outside the organ means nothing.
     """
-    organ_values = values[inside]
     if organ.intensity == "window" and organ.window is not None:
         low, high = (np.asarray(edge, np.float32) for edge in organ.window)
     elif organ.intensity == "channel":
-        low, high = np.percentile(organ_values, PERCENTILES, axis=0)
+        low, high = np.percentile(held, PERCENTILES, axis=0)
     else:
-        low, high = np.percentile(organ_values, PERCENTILES)
+        low, high = np.percentile(held, PERCENTILES)
         low = np.minimum(low, 0)
     span = np.where(high > low, high - low, 1)
-    unit = (values - np.asarray(low, np.float32)) / np.asarray(span, np.float32)
-    return np.clip(unit, LEAST, 1, out=unit)
+    with np.errstate(invalid="ignore", over="ignore"):  # outside the organ
+        values -= np.asarray(low, np.float32)
+        values /= np.asarray(span, np.float32)
+    return np.clip(values, LEAST, 1, out=values)
 
 
 def shown(volume: Volume, organ: Organ) -> np.ndarray:
@@ -198,8 +202,11 @@ def _same_grid(one: Volume, other: Volume | Labels, *, what: str) -> None:
     """Raise `Unusable` where two files do not lie on one another."""
     if one.shape != other.shape:
         raise Unusable(f"{what} of another shape")
+    if one.affine is None and other.affine is None:
+        return  # neither says where it lies: voxel on voxel is all there is
     if one.affine is None or other.affine is None:
-        return  # one of them does not say where it lies
+        # an axis of one may run the other way in the other, and nobody could tell
+        raise Unusable(f"volume or {what} does not say where it lies, the other does")
     corners = np.array(
         [[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)], float
     )
@@ -225,9 +232,12 @@ def _volume_ml(
     """Volume of the organ and, where it is not known, why."""
     if not masked:
         return np.nan, "there is no mask"
-    if volume.spacing_mm is None or volume.affine is None:
+    if volume.spacing_mm is None:
         return np.nan, NO_SIZE
-    voxel = abs(float(np.linalg.det(volume.affine[:3, :3])))
+    if volume.affine is None:
+        voxel = float(np.prod(volume.spacing_mm))
+    else:
+        voxel = abs(float(np.linalg.det(volume.affine[:3, :3])))
     return float(inside.sum()) * voxel / 1000, ""
 
 

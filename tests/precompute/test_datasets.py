@@ -4,7 +4,7 @@ import pytest
 
 from edp_core.errors import InputError
 from edp_core.settings.organs import Organ
-from precompute.datasets import CLASH, FURTHER, NO_CHANNEL, NO_MASK, OTHERS, find_images
+from precompute.datasets import CLASH, NO_CHANNEL, NO_MASK, OTHERS, find_images
 
 
 def organ(**changes):
@@ -192,7 +192,7 @@ def test_members_of_an_archive(tmp_path):
     assert images[1].paths == [tmp_path / "b/2_20252_2_0.zip"]
 
 
-def test_of_several_arrays_the_first_is_used_and_the_others_counted(tmp_path):
+def test_of_several_arrays_the_first_is_the_image(tmp_path):
     touch(
         tmp_path, *[f"f/{n}.png" for n in ("7_21015_0_1", "7_21015_0_0", "8_21015_0_2")]
     )
@@ -201,4 +201,6 @@ def test_of_several_arrays_the_first_is_used_and_the_others_counted(tmp_path):
     assert [i.sources[0].path.name for i in images] == [
         "7_21015_0_0.png", "8_21015_0_2.png"
     ]  # fmt: skip
-    assert notes == {FURTHER: 1} and not any(i.problem for i in images)
+    assert [len(i.further) for i in images] == [1, 0]
+    assert images[0].further[0].sources[0].path.name == "7_21015_0_1.png"
+    assert not notes and not any(i.problem for i in images)

@@ -194,6 +194,38 @@ def test_a_missing_file_is_named(tiny, tmp_path, name):
     assert "study.toml" in caught.value.hint
 
 
+# ---- arrays ------------------------------------------------------------------------
+def test_a_later_array_takes_the_place_of_one_that_cannot_be_used(tiny, tmp_path):
+    folder = tmp_path / "images"
+    for path in sorted(folder.glob("*.png")):
+        eid, side, _ = path.stem.split("_")
+        path.rename(folder / f"{eid}_{side}_0_0.png")
+    good = (folder / "101_L_0_0.png").read_bytes()
+    (folder / "102_L_0_1.png").write_bytes(good)  # one too many
+    (folder / "103_L_0_1.png").write_bytes(good)
+    (folder / "103_L_0_0.png").write_bytes(b"no picture")
+    for array in "01":
+        (folder / f"104_L_0_{array}.png").write_bytes(b"no picture" * int(array))
+    study = tiny()
+    file = tmp_path / "study.toml"
+    text = file.read_text().replace("{instance}.png", "{instance}_{array}.png")
+    file.write_text(text)
+    store = ingest(load_study(tmp_path))
+    assert study.name == "Tiny"
+    rows = read_table(store.at("images/eye"), "rows")
+    left = rows[rows["side"] == "left"]["eid"].tolist()
+    assert left == ["101", "102", "103", "105", "106", "107", "108"]
+    pixels = open_slices(store.at("images/eye"))[:]
+    at = rows.index[(rows["eid"] == "103") & (rows["side"] == "left")][0]
+    same = rows.index[(rows["eid"] == "101") & (rows["side"] == "left")][0]
+    np.testing.assert_array_equal(pixels[at], pixels[same])
+    assert notes(store, "images/eye") == {
+        "further image of the same instance, not used": 1,
+        "array left out, a later one is used: not an image file": 1,
+        "image left out: not an image file": 1,
+    }
+
+
 # ---- thumbnails ------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("channels", "order"), [(1, [0, 0, 0]), (2, [0, 1, 1]), (3, [0, 1, 2])]

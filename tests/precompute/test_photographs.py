@@ -213,3 +213,20 @@ def test_whatever_bytes_are_wrong_the_image_is_left_out_or_read(
             except Unusable:
                 refused += 1
     assert refused > 10
+
+
+@pytest.mark.parametrize(
+    ("shape", "box"),
+    [
+        ((64, 64), (slice(0, 64), slice(0, 64))),  # no disc, a picture of something
+        ((64, 64), (slice(20, 30), slice(0, 64))),  # a bar
+        ((64, 64), (slice(40, 44), slice(50, 54))),  # a spot
+    ],
+)
+def test_what_is_bright_without_being_a_disc_is_left_out(tmp_path, shape, box):
+    pixels = np.zeros((*shape, 3), np.uint8)
+    pixels[box] = RNG.integers(120, 250, (*pixels[box].shape[:2], 3))
+    if box[0] == slice(40, 44):
+        pixels[30:34, 2:60] = 200
+    with pytest.raises(Unusable, match="no circle of the eye"):
+        read_image(image_of(tmp_path, pixels), organ(crop="fundus"))

@@ -382,6 +382,30 @@ def test_a_mask_of_something_else_is_refused(write, parts, reason):
         read_slices(write(noise(), **parts), organ(), names={})
 
 
+def test_a_mask_that_does_not_say_where_it_lies_is_refused(write, tmp_path):
+    """Saved with an identity affine, as scripts do: its axes may run the other way."""
+    image = write(noise(), mask=box_mask())
+    plain = nib.Nifti1Image(box_mask(), np.eye(4))
+    plain.header["xyzt_units"] = 0
+    nib.save(plain, tmp_path / "mask.nii")
+    with pytest.raises(Unusable, match="does not say where it lies"):
+        read_slices(image, organ(), names={})
+
+
+def test_a_voxel_size_without_a_place_still_gives_a_volume(write, tmp_path):
+    image = write(noise(), mask=box_mask())
+    for name in ("c0.nii", "mask.nii"):
+        held = nib.load(tmp_path / name)
+        values = np.array(held.dataobj)
+        placeless = nib.Nifti1Image(values, None)
+        placeless.header.set_zooms(SPACING)
+        placeless.header.set_xyzt_units("mm")
+        placeless.header["sform_code"] = placeless.header["qform_code"] = 0
+        nib.save(placeless, tmp_path / name)
+    found = read_slices(image, organ(), names={})
+    assert found.volume_ml == pytest.approx(box_mask().sum() * 20 / 1000)
+
+
 def test_channels_must_be_as_many_and_lie_on_one_another(write, tmp_path):
     with pytest.raises(Unusable, match="volume has 1 channels, 2 are expected"):
         read_slices(write(noise(), mask=box_mask()), organ(channels=2), names={})
