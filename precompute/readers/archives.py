@@ -6,6 +6,7 @@ checked before anything is read, and what comes out is counted while it is read.
 
 from __future__ import annotations
 
+import io
 import re
 import stat
 import struct
@@ -100,10 +101,18 @@ class Archive:
     def read(self, name: str, *, limit: int = MAX_BYTES) -> bytes:
         """Read one member whole; more than ``limit`` bytes are `Unusable`."""
         with refusing(_CUT), self.stream(name) as (stream, size):
-            content = _at_most(stream, size, limit)
-        if content[:4] == b"PK\x03\x04":
-            raise Unusable(NESTED)
-        return content
+            return _no_archive(_at_most(stream, size, limit))
+
+    def peek(self, name: str, count: int) -> bytes:
+        """The first bytes of a member, fewer where it is shorter."""
+        with refusing(_CUT), self.stream(name) as (stream, _):
+            return _no_archive(stream.read(count))
+
+    def pass_over(self, name: str) -> None:
+        """Hold a member against its checksum and keep nothing of it."""
+        with refusing(_CUT), self.stream(name) as (stream, _):
+            while stream.read(_CHUNK):
+                pass
 
 
 @contextmanager
@@ -168,9 +177,7 @@ def read_bytes(source: Source, *, limit: int = MAX_BYTES) -> bytes:
     reason = _CUT if source.member else "file cannot be read"
     with refusing(reason), open_source(source) as (stream, size):
         content = _at_most(stream, size, limit)
-    if source.member and content[:4] == b"PK\x03\x04":
-        raise Unusable(NESTED)
-    return content
+    return _no_archive(content) if source.member else content
 
 
 def members(path: Path) -> list[Member]:
@@ -200,15 +207,22 @@ def _open_file(path: Path) -> Iterator[tuple[IO[bytes], int]]:
 
 def _at_most(stream: IO[bytes], size: int, limit: int) -> bytes:
     """All bytes of a stream, counted while they come: sizes are only declared."""
-    chunks, left = [], limit
+    # grows in place and is handed over without a copy, as joined chunks are not
+    content, left = io.BytesIO(), limit
     if size > limit:
         raise Unusable("file too large")
     while chunk := stream.read(min(_CHUNK, left + 1)):
         left -= len(chunk)
         if left < 0:
             raise Unusable("file too large")
-        chunks.append(chunk)
-    return b"".join(chunks)
+        content.write(chunk)
+    return content.getvalue()
+
+
+def _no_archive(content: bytes) -> bytes:
+    if content[:4] == b"PK\x03\x04":
+        raise Unusable(NESTED)
+    return content
 
 
 def _check_directory(file: IO[bytes], size: int) -> None:

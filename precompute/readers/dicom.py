@@ -13,7 +13,10 @@ from pydicom.pixels.processing import apply_color_lut
 from precompute.readers.archives import NESTED, Source, open_archive, read_bytes
 from precompute.readers.dicom_files import (
     DAMAGED_DICOM,
+    MAX_DICOM,
+    START,
     check,
+    is_dicom,
     parse,
     pixels,
     rescale,
@@ -39,6 +42,8 @@ _KEYWORDS = (
     "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "PixelData",
 )  # fmt: skip
 _TAGS = [tag for word in _KEYWORDS if (tag := tag_for_keyword(word)) is not None]
+MAX_KEPT = 1024**3
+"""Bytes of the wanted slices of an archive, all time points together."""
 _NO_IMAGE = "no DICOM image in the archive"
 _ALL = (slice(None), slice(None), slice(None))
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -101,7 +106,7 @@ def read_dicom_picture(source: Source) -> np.ndarray:
     Unusable
         Where it is no DICOM image, has several frames, or cannot be decoded.
     """
-    found = parse(read_bytes(source))
+    found = parse(read_bytes(source, limit=MAX_DICOM))
     if found is None:
         raise Unusable("not a DICOM image")
     with refusing(DAMAGED_DICOM):
@@ -125,14 +130,20 @@ def read_dicom_picture(source: Source) -> np.ndarray:
 def _slices(source: Source, patterns: Sequence[str]) -> list[Slice]:
     """Slices of the wanted series; an archive without any image is refused."""
     slices = []
-    images = 0
+    images = kept = 0
     with open_archive(source.path) as archive:
         for member in archive.members:
-            content = archive.read(member.name)
+            if _of_a_mac(member.name):
+                continue
+            # what is no image may be of any size and is never held
+            if not is_dicom(archive.peek(member.name, START)):
+                if member.name.lower().endswith(".dcm"):
+                    raise Unusable(DAMAGED_DICOM)
+                archive.pass_over(member.name)
+                continue
+            content = archive.read(member.name, limit=MAX_DICOM)
             found = parse(content, tags=_TAGS)
             if found is None:
-                if member.name.lower().endswith(".dcm") and content[128:132] != b"DICM":
-                    raise Unusable(DAMAGED_DICOM)
                 continue
             images += 1
             with refusing(DAMAGED_DICOM):
@@ -141,10 +152,19 @@ def _slices(source: Source, patterns: Sequence[str]) -> list[Slice]:
                     continue
                 check(found)
                 _check_grey(found)
+            kept += len(content)
+            if kept > MAX_KEPT:
+                raise Unusable("archive too large unpacked")
             slices.append(slice_of(found))
     if not images:
         raise Unusable(_NO_IMAGE)
     return slices
+
+
+def _of_a_mac(name: str) -> bool:
+    """Whether a member holds what a Mac keeps of a file beside it."""
+    *folders, last = name.split("/")
+    return "__MACOSX" in folders or last.startswith("._")
 
 
 def _check_grey(found: Dataset) -> None:

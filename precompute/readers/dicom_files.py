@@ -14,15 +14,18 @@ from pydicom.encaps import generate_frames
 from pydicom.filereader import read_dataset
 from pydicom.pixels.decoders.base import get_decoder
 
-from precompute.readers.archives import MAX_BYTES
 from precompute.readers.codestreams import declared_size
 from precompute.readers.reasons import DAMAGED, Unusable
 
 # pydicom warns of odd values by quoting them, and values may name a person
 warnings.filterwarnings("ignore", module=r"pydicom\b")
 
+MAX_DICOM = 512 * 1024**2
+"""A DICOM file of more bytes is refused; 100 million pixels of 32 bits are fewer."""
 MAX_PIXELS = 100_000_000
 """A picture or slice of more pixels is refused before it is decoded."""
+START = 132
+"""Bytes that tell a DICOM file from any other."""
 DAMAGED_DICOM = "unreadable DICOM (cut off or damaged)"
 _JPEG_2000 = (
     uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL,
@@ -38,6 +41,11 @@ _PACKED = (
 )  # fmt: skip
 _RLE_RATIO = 64
 """Run-length encoding makes at most 128 bytes of two."""
+
+
+def is_dicom(start: bytes) -> bool:
+    """Whether the first `START` bytes of a file, or more, are those of DICOM."""
+    return start[128:START] == b"DICM"
 
 
 def parse(content: bytes, *, tags: list[int] | None = None) -> Dataset | None:
@@ -61,7 +69,7 @@ def parse(content: bytes, *, tags: list[int] | None = None) -> Dataset | None:
     Unusable
         Where it is damaged.
     """
-    if content[128:132] != b"DICM":
+    if not is_dicom(content):
         return None
     try:
         return _parse(content, tags)
@@ -99,9 +107,9 @@ def _parse(content: bytes, tags: list[int] | None) -> Dataset | None:
 
 def _inflate(content: bytes) -> bytes:
     worker = zlib.decompressobj(-zlib.MAX_WBITS)
-    out = worker.decompress(content, MAX_BYTES)
+    out = worker.decompress(content, MAX_DICOM)
     if not worker.eof:
-        raise Unusable("file too large" if len(out) == MAX_BYTES else DAMAGED_DICOM)
+        raise Unusable("file too large" if len(out) == MAX_DICOM else DAMAGED_DICOM)
     return out
 
 

@@ -164,7 +164,7 @@ def test_a_deflated_file_that_unpacks_without_end(tmp_path, monkeypatch):
 
     from precompute.readers import dicom_files
 
-    monkeypatch.setattr(dicom_files, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(dicom_files, "MAX_DICOM", 1 << 20)
     raw = content(dataset(VALUES[:, :, 0], syntax=uid.DeflatedExplicitVRLittleEndian))
     at = 132 + 12 + int.from_bytes(raw[140:144], "little")
     worker = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)

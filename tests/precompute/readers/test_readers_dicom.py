@@ -1,11 +1,14 @@
 """Archives of DICOM slices: put together rightly or refused by name."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from dicom_builder import EYE, archive, content, dataset, encoded, slice_file, stack
 from openjpeg.utils import encode_array
 from pydicom import uid
 
+from precompute.readers import dicom
 from precompute.readers.archives import Source
 from precompute.readers.dicom import read_series
 from precompute.readers.reasons import Unusable
@@ -185,6 +188,39 @@ def test_what_is_no_image_is_passed_over(tmp_path):
     same(read(tmp_path, [*others, *stack(VALUES)]), VALUES)
     assert refused(tmp_path, others) == "no DICOM image in the archive"
     assert refused(tmp_path, []) == "no DICOM image in the archive"
+
+
+def test_what_a_mac_puts_beside_files_is_passed_over(tmp_path):
+    beside = [
+        ("__MACOSX/._0.dcm", b"x" * 200), ("T1/._1.dcm", b"\0\5\x16\7"),
+        ("T1/__MACOSX/2.dcm", stack(VALUES)[0]),
+    ]  # fmt: skip
+    same(read(tmp_path, [*beside, *stack(VALUES)]), VALUES)
+    assert refused(tmp_path, beside) == "no DICOM image in the archive"
+
+
+def test_a_large_member_that_is_no_image_is_never_held(tmp_path):
+    files = [("zeros.bin", bytes(1 << 26)), *stack(VALUES)]
+    archive(tmp_path / "a.zip", files)
+    files.clear()
+    tracemalloc.start()
+    try:
+        same(read_series(Source(tmp_path / "a.zip")), VALUES)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
+def test_slices_have_limits_one_by_one_and_together(tmp_path, monkeypatch):
+    files = stack(VALUES)
+    most = max(map(len, files))
+    monkeypatch.setattr(dicom, "MAX_DICOM", most)
+    same(read(tmp_path, files), VALUES)
+    monkeypatch.setattr(dicom, "MAX_DICOM", most - 1)
+    assert refused(tmp_path, files) == "file too large"
+    monkeypatch.setattr(dicom, "MAX_DICOM", most)
+    monkeypatch.setattr(dicom, "MAX_KEPT", sum(map(len, files)) - 1)
+    assert refused(tmp_path, files) == "archive too large unpacked"
 
 
 DAMAGED = "unreadable DICOM (cut off or damaged)"
