@@ -7,11 +7,9 @@ values (*arrays*). Every way of writing that means the same column: ``21003-2.0`
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from edp_core.errors import InputError
 
@@ -245,37 +243,3 @@ def our_columns(names: Sequence[str], *, instance: int) -> dict[str, str]:
             "name the columns to read under [participants.columns] in study.toml",
         )
     return found
-
-
-def find_eid(
-    configured: str, names: Sequence[str], *, path: Path, setting: str = "eid"
-) -> str:
-    """The column of ids: the one configured, else the one that can be meant.
-
-    Raises
-    ------
-    InputError
-        Where there is none, or more than one.
-    """
-    if configured in names:
-        return configured
-    known = ("eid", "f.eid", "n_eid")
-    near = [name for name in names if plain(name) in {plain(configured)}]
-    if not near and configured == "eid":
-        near = [name for name in names if plain(name) in known]
-    if len(near) == 1:
-        return near[0]
-    raise no_column(configured, names, path=path, setting=setting)
-
-
-def no_column(
-    asked: str, names: Sequence[str], *, path: Path, setting: str
-) -> InputError:
-    """The error of a column that is not there, proposing near names."""
-    near = difflib.get_close_matches(asked, names, n=3, cutoff=0.4)
-    return InputError(
-        f"{path.name} has no column {asked!r} (for {setting})",
-        f"did you mean {', '.join(near)}?"
-        if near
-        else f"it has: {', '.join(names[:20])}",
-    )

@@ -9,15 +9,9 @@ from pathlib import Path
 from edp_core.errors import InputError
 from edp_core.people import first_occurrences, layouts
 from edp_core.people.episodes import read_episodes
-from edp_core.people.fields import (
-    Field,
-    field_columns,
-    find_column,
-    find_eid,
-    no_column,
-    plain,
-)
+from edp_core.people.fields import Field, field_columns, find_column, plain
 from edp_core.people.layouts import Rows
+from edp_core.people.lookup import find_eid, no_column
 from edp_core.people.tables import Table, open_table
 from edp_core.settings.people import Diagnoses, Layout
 

@@ -10,6 +10,7 @@ import pandas as pd
 from edp_core.errors import InputError
 from edp_core.people.cohort import Cohort
 from edp_core.people.fields import word_of
+from edp_core.people.lookup import proposing
 from edp_core.settings.people import Population
 
 
@@ -43,7 +44,7 @@ def apply_population(
             raise InputError(
                 f"A population rule names the column {rule.column!r}, which the "
                 "participants table does not have",
-                f"it has: {', '.join(people.columns.drop('eid'))}",
+                proposing(rule.column, list(people.columns.drop("eid"))),
             )
         column = people[name]
         passed = np.ones(len(people), bool)

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from edp_core.errors import InputError
+from edp_core.people.lookup import check_header
 from edp_core.people.parquet import column_names, text_batches
 
 MISSING = ["", "NA", "NaN", "nan", "N/A", "null", "NULL", "None", "."]
@@ -106,7 +107,8 @@ def open_table(path: Path) -> Table:
     Raises
     ------
     InputError
-        Where the file is absent, is no table, or names a column twice.
+        Where the file is absent, is no table, has values where names should be, or
+        names a column twice.
     """
     if not path.is_file():
         raise InputError(
@@ -120,9 +122,7 @@ def open_table(path: Path) -> Table:
             )
         else:
             table = _text(path)
-    twice = sorted({name for name in table.names if table.names.count(name) > 1})
-    if twice:
-        raise InputError(f"{path.name} has columns twice: {twice}", "rename one")
+    check_header(table.names, path=path)
     return table
 
 

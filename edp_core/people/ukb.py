@@ -14,14 +14,8 @@ import pyarrow as pa
 
 from edp_core.errors import InputError
 from edp_core.people.cohort import clean_eids
-from edp_core.people.fields import (
-    find_column,
-    find_eid,
-    no_column,
-    our_columns,
-    parse_field,
-    word_of,
-)
+from edp_core.people.fields import find_column, our_columns, parse_field, word_of
+from edp_core.people.lookup import find_eid, no_column
 from edp_core.people.tables import Table, open_table
 from edp_core.settings.people import Participants
 

@@ -1,7 +1,5 @@
 """UK Biobank's names of columns, however they are written."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +8,6 @@ from edp_core.errors import InputError
 from edp_core.people.fields import (
     Field,
     find_column,
-    find_eid,
     our_columns,
     parse_field,
     word_of,
@@ -133,20 +130,6 @@ def test_two_columns_of_one_word_are_refused():
 )  # fmt: skip
 def test_words_of_fields(name, word):
     assert word_of(name) == word
-
-
-@pytest.mark.parametrize("name", ["eid", "f.eid", "n_eid", "participant.eid"])
-def test_the_column_of_ids_is_found(name):
-    assert find_eid("eid", [name, "p31"], path=Path("a.csv")) == name
-
-
-@pytest.mark.parametrize(
-    ("configured", "names"),
-    [("eid", ["f.eid", "n_eid"]), ("id", ["eid"]), ("eid", ["userId"])],
-)
-def test_a_column_of_ids_that_could_be_another_is_not_taken(configured, names):
-    with pytest.raises(InputError, match=r"a\.csv has no column"):
-        find_eid(configured, names, path=Path("a.csv"))
 
 
 def test_a_field_prints_as_documented():

@@ -73,7 +73,7 @@ def test_other_columns_are_kept_when_asked_for(tmp_path):
         ("a.csv", "\n\n", "is not a table"),
         ("a.csv", "id,21003-2.0\n1,2\n1,2,3\n", "in line 3, saw 3"),
         ("a.csv", 'id,21003-2.0\n1,"2\n', r"a\.csv is not a table"),
-        ("a.csv", "id,21003-2.0,21003-2.0\n1,2,3\n", r"columns twice: \['21003-2.0'\]"),
+        ("a.csv", "id,21003-2.0,21003-2.0\n1,2,3\n", r"columns twice: 21003-2\.0 "),
         ("a.csv", "id,age\n1,2\n", r"a\.csv has no column '21003-2.0' \(for age_years"),
         ("a.parquet", "no parquet", r"a\.parquet cannot be read"),
     ],
