@@ -32,12 +32,16 @@ LEVELS = 10
 """More batches than this are UK Biobank's 106, not a category of somebody else's."""
 
 
+def whole(text: pd.Series) -> pd.Series:
+    """Text with ``1.0`` written ``1``; other cells as they are."""
+    return text.str.replace(r"^(-?[0-9]+)\.0+$", r"\1", regex=True)
+
+
 def _coded(meanings: Mapping[str, str]) -> Callable[[pd.Series], pd.Series]:
     """Replaces meanings by codes and leaves other cells; ``1.0`` is also ``1``."""
 
     def spelt(text: pd.Series) -> pd.Series:
-        whole = text.str.replace(r"^(-?[0-9]+)\.0+$", r"\1", regex=True)
-        mapped = whole.map(meanings).astype("string")
+        mapped = whole(text).map(meanings).astype("string")
         return mapped.where(mapped.notna(), text)
 
     return spelt

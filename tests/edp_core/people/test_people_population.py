@@ -132,3 +132,63 @@ def test_rules_may_name_a_field_of_uk_biobank(cohort):
         assert out.listed == ready.listed
     with pytest.raises(InputError, match="names the column '22027'"):
         kept(ready, Rule(column="22027", one_of=(1,)))
+
+
+def people(**columns) -> Cohort:
+    size = len(next(iter(columns.values())))
+    frame = pd.DataFrame({"eid": [str(1000001 + i) for i in range(size)], **columns})
+    texts = frame.select_dtypes(["object", "string"]).columns
+    nothing = pd.DataFrame({"reason": [], "count": []})
+    return Cohort(
+        frame.astype(dict.fromkeys(texts, "string")), nothing.copy(), nothing.copy()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "rule"),
+    [
+        ("sex", ["F", "M"], {"column": "31", "none_of": ["1"]}),
+        ("sex", ["F", "M"], {"column": "sex", "one_of": ["female"]}),
+        ("centre", ["Reading", "Cheadle"], {"column": "54", "none_of": [11025]}),
+        ("batch", ["2.0", "1.0"], {"column": "batch", "none_of": [1]}),
+        ("batch", ["2", "1"], {"column": "batch", "one_of": ["2.0"]}),
+        ("kinship", [0.0, 1.0], {"column": "22021", "one_of": ["No kinship found"]}),
+        ("array", ["Axiom", "BiLEVE"], {"column": "array", "one_of": ["Axiom"]}),
+    ],
+)
+def test_values_of_a_rule_are_read_as_the_cells_are(name, cells, rule):
+    out = kept(people(**{name: cells * 3}), Rule.model_validate(rule))
+    assert out.participants["eid"].tolist() == ["1000001", "1000003", "1000005"]
+    assert out.notes.empty
+
+
+def test_a_batch_is_not_taken_for_its_whole_array():
+    cohort = people(array=["Axiom", "BiLEVE"] * 3)
+    with pytest.raises(InputError, match="names -5; array holds Axiom, BiLEVE"):
+        kept(cohort, Rule(column="array", one_of=(-5,)))
+    assert len(kept(cohort, Rule(column="array", none_of=(-5,))).participants) == 6
+
+
+def test_a_value_that_no_cell_holds_is_an_error_or_counted():
+    cohort = people(sex=["F", "M", "F", "M"])
+    with pytest.raises(InputError, match="names 7; sex holds F, M"):
+        kept(cohort, Rule(column="sex", one_of=(7,)))
+    out = kept(cohort, Rule(column="31", none_of=(7, 8, "F")))
+    assert out.participants["eid"].tolist() == ["1000002", "1000004"]
+    assert out.notes.to_dict("records") == [
+        {"reason": "population: value of none_of that no cell of 31 holds", "count": 2}
+    ]
+
+
+@pytest.mark.parametrize("column", ["eid", "code"])
+def test_values_of_single_people_are_not_listed(column):
+    cohort = people(code=["S1", "S2", "S3", "S4"])
+    with pytest.raises(InputError, match="1 values, none of which") as error:
+        kept(cohort, Rule(column=column, one_of=("7654321",)))
+    said = f"{error.value} {error.value.hint}"
+    assert not any(value in said for value in ("7654321", "100000", "S1"))
+
+
+def test_everybody_withdrew_is_said_so():
+    with pytest.raises(InputError, match="All 2 participants withdrew consent"):
+        kept(people(sex=["F", "M"]), withdrawn=["1000001", "1000002"])
