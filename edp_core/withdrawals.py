@@ -39,6 +39,27 @@ def withdrawn_eids(study: Study) -> frozenset[str]:
     return frozenset(eid for path in withdrawal_lists(study) for eid in read_eids(path))
 
 
+def withdrawal_notes(study: Study, cohort: Cohort) -> dict[str, int]:
+    """What is odd about the lists, by reason, for a cohort not yet filtered."""
+    lists = withdrawal_lists(study)
+    empty = sum(not read_eids(path) for path in lists)
+    withdrawn = withdrawn_eids(study)
+    known = {*cohort.participants["eid"], *cohort.exclusions["eid"]} - {""}
+    strangers = withdrawn - known
+    bare = {eid.lstrip("0") for eid in known}
+    zeros = sum(eid.lstrip("0") in bare for eid in strangers)
+    reason = "withdrawn id that is not in the participants table"
+    if strangers == withdrawn:
+        reason += ": the lists match nobody"
+    return {
+        reason: len(strangers) - zeros,
+        "withdrawn id that is a participant's but for leading zeros, not taken out": (
+            zeros
+        ),
+        "list of withdrawals that is empty": empty,
+    }
+
+
 def without_ids(cohort: Cohort, eids: Collection[str]) -> Cohort:
     """A cohort that counts some excluded participants and no longer names them."""
     left_out = cohort.exclusions.copy()

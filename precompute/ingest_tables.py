@@ -11,11 +11,11 @@ from edp_core.errors import AlignmentError
 from edp_core.people.cohort import Cohort, clean_participants, locate
 from edp_core.people.diagnoses import Found, prevalent, read_diagnoses
 from edp_core.people.phenome import build_phenome
-from edp_core.people.population import apply_population
+from edp_core.people.population import apply_population, with_notes
 from edp_core.people.ukb import read_participants
 from edp_core.store import write_table
 from edp_core.study import Study
-from edp_core.withdrawals import withdrawn_eids, without_ids
+from edp_core.withdrawals import withdrawal_notes, withdrawn_eids, without_ids
 
 
 def ingest_cohort(study: Study, folder: Path) -> None:
@@ -30,6 +30,7 @@ def ingest_cohort(study: Study, folder: Path) -> None:
     cohort = clean_participants(
         raw, categories=settings.categories, ranges=settings.ranges, unread=unread
     )
+    cohort = with_notes(cohort, withdrawal_notes(study, cohort))
     withdrawn = withdrawn_eids(study)
     chosen = apply_population(cohort, population, withdrawn=withdrawn)
     write_cohort(folder, without_ids(chosen, withdrawn))

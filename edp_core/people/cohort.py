@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,11 @@ RANGES: Mapping[str, tuple[float, float]] = {
 
 Others become missing, counted; so do its special codes below zero ("do not know").
 """
+
+MEASURED = re.compile(
+    "|".join(RANGES) + r"|pc[0-9]+|head_(scaling|motion)|scanner_(x|y|z|table)"
+)
+"""Our names of numbers: they never become text, unless they are named as categories."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,8 @@ def clean_participants(
         Text columns, ``eid`` among them, NA missing.
     categories
         Columns that are categories; the others are numbers where at least half of
-        their cells are. ``imaging_date`` is a date and becomes a decimal year.
+        their cells are, or where they are `MEASURED` or have a range.
+        ``imaging_date`` is a date and becomes a decimal year.
     ranges
         Our name → lowest and highest value kept, laid over `RANGES`.
     unread
@@ -197,7 +204,8 @@ def _column(
         numbers = pd.to_numeric(text, errors="coerce").astype(float)
         numbers = numbers.where(np.isfinite(numbers))
         lost = numbers.isna() & text.notna()
-        if category or lost.sum() > 0.5 * text.notna().sum():
+        measured = kept is not None or MEASURED.fullmatch(name) is not None
+        if category or (not measured and lost.sum() > 0.5 * text.notna().sum()):
             return text
         _count(notes, f"{name}: not a number, set missing", lost.sum())
     low, high = kept or (-np.inf, np.inf)

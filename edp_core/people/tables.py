@@ -60,12 +60,15 @@ class Table:
         Gives the cells of columns: what `batches` calls.
     nameless
         How many columns the header gives no name.
+    delimiter
+        What stands between cells; empty for Parquet.
     """
 
     path: Path
     names: tuple[str, ...]
     stream: Callable[[Sequence[str]], Iterator[Any]]
     nameless: int = 0
+    delimiter: str = ""
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """Cells of some columns, in the order of the file.
@@ -188,6 +191,7 @@ def _text(path: Path) -> Table:
         tuple(name for name in names if name),
         lambda columns: _cells(path, keys, delimiter, columns=columns),
         names.count(""),
+        delimiter,
     )
 
 

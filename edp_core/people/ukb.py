@@ -14,10 +14,19 @@ import pyarrow as pa
 
 from edp_core.errors import InputError
 from edp_core.people.cohort import clean_eids
-from edp_core.people.fields import find_column, our_columns, parse_field, word_of
+from edp_core.people.fields import (
+    find_column,
+    our_columns,
+    parse_field,
+    plain,
+    word_of,
+)
 from edp_core.people.lookup import find_eid, no_column
 from edp_core.people.tables import Table, open_table
 from edp_core.settings.people import Participants
+
+LIST_HEADERS = ("eid", "f.eid", "participant_id")
+"""First lines of a list of ids that name its column."""
 
 
 def read_columns(
@@ -118,7 +127,25 @@ def read_participants(
             "column of another visit, not read": len(left) - wordless,
             "column without a name, not read": table.nameless,
         }
-    return _frame(table, {"eid": eid, **chosen}), {r: n for r, n in notes.items() if n}
+    frame = _frame(table, {"eid": eid, **chosen})
+    if table.delimiter in (";", "\t"):
+        for name in frame.columns.drop("eid"):
+            if name not in settings.categories:
+                frame[name], count = _pointed(frame[name])
+                notes[f"{name}: decimal comma, read as a point"] = count
+    return frame, {r: n for r, n in notes.items() if n}
+
+
+def _pointed(cells: pd.Series) -> tuple[pd.Series, int]:
+    """Cells with points for decimal commas, where most of them are numbers then."""
+    commas = cells.str.fullmatch(r"-?[0-9]+,[0-9]+").fillna(False)
+    if not commas.any():
+        return cells, 0
+    pointed = cells.where(~commas, cells.str.replace(",", "."))
+    numbers = pd.to_numeric(pointed, errors="coerce").notna().sum()
+    if 2 * numbers < cells.notna().sum():
+        return cells, 0
+    return pointed, int(commas.sum())
 
 
 def _found(table: Table, ours: str, theirs: str, *, instance: int) -> str:
@@ -160,21 +187,25 @@ def read_lines(path: Path) -> list[str]:
 def read_eids(path: Path) -> list[str]:
     """Ids of a list with one a line, as in the file of withdrawals.
 
+    A first line that names the column (``eid``) is passed over.
+
     Raises
     ------
     InputError
         Where a line is no id: a withdrawal must not be passed over.
     """
-    cells = pd.Series(
-        [line.strip("\"',;") for line in read_lines(path)], dtype="string"
-    )
+    lines = [line.strip("\"',; ") for line in read_lines(path)]
+    headed = bool(lines) and plain(lines[0]).lower() in LIST_HEADERS
+    if headed:
+        lines = lines[1:]
+    cells = pd.Series(lines, dtype="string")
     eids, reasons, _ = clean_eids(cells)
     wrong = (reasons != "").to_numpy(bool)
     if wrong.any():
         row = int(wrong.argmax())
         raise InputError(
             f"{path.name}: {int(wrong.sum())} lines are no eid, the first is entry "
-            f"{row + 1} ({reasons.iat[row]})",
+            f"{row + 1 + headed} ({reasons.iat[row]})",
             "write one eid a line and nothing else",
         )
     return [str(eid) for eid in eids]

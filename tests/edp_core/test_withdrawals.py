@@ -9,6 +9,7 @@ from edp_core.study import load_study
 from edp_core.withdrawals import (
     naming,
     withdrawal_lists,
+    withdrawal_notes,
     withdrawn_eids,
     without_ids,
 )
@@ -82,3 +83,24 @@ def test_who_withdrew_is_counted_and_not_named():
 def test_an_id_is_found_where_it_stands_by_itself(text, there):
     assert bool(naming(["1000012", "sub-01"]).search(text)) == there
     assert not naming([]).search(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        ("1000001\n", []),
+        ("eid\n1000001\n9999999\n", ["participants table"]),
+        ("f.eid\n9999999\n", ["participants table: the lists match nobody"]),
+        ("participant_id\n01000001\n", ["leading zeros, not taken out"]),
+        ("", ["list of withdrawals that is empty"]),
+    ],
+)
+def test_what_is_odd_about_a_list_is_counted(tmp_path, text, noted):
+    study = write_study(tmp_path, "a.txt")
+    (tmp_path / "a.txt").write_text(text)
+    people = pd.DataFrame({"eid": ["1000001", "1000002"]})
+    nothing = pd.DataFrame({"eid": [], "reason": []})
+    found = withdrawal_notes(study, Cohort(people, nothing, nothing))
+    told = [reason for reason, count in found.items() if count == 1]
+    assert len(told) == len(noted)
+    assert all(reason.endswith(end) for reason, end in zip(told, noted, strict=True))

@@ -232,3 +232,23 @@ def test_any_text_is_somebody_or_counted(tmp_path, rows, random):
     assert one.listed + folded <= len(rows)
     if not contradicting:
         assert one.listed + folded == len(rows)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_decimal_commas_are_read_as_points_and_counted(tmp_path, delimiter):
+    lines = ["eid;bmi;lists", "1;27,5;1,2,3", "2;30;4,5,6"]
+    text = "\n".join(lines).replace(";", delimiter)
+    cohort = cohort_of(write(tmp_path / "a.csv", text))
+    assert cohort.participants["bmi"].tolist() == [27.5, 30]
+    assert cohort.participants["lists"].tolist() == ["1,2,3", "4,5,6"]
+    assert notes_of(cohort) == {"bmi: decimal comma, read as a point": 1}
+
+
+@pytest.mark.parametrize("name", ["bmi", "pc3", "head_motion", "dose"])
+def test_a_measured_column_never_becomes_text(tmp_path, name):
+    path = write(tmp_path / "a.csv", f'eid,{name}\n1,"27,5"\n2,"28,5"\n3,30\n')
+    cohort = cohort_of(path, ranges={"dose": (0, 99)})
+    assert cohort.participants[name].isna().tolist() == [True, True, False]
+    assert notes_of(cohort) == {f"{name}: not a number, set missing": 2}
+    named = cohort_of(path, categories=(name,))
+    assert named.participants[name].tolist() == ["27,5", "28,5", "30"]

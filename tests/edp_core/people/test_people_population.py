@@ -96,7 +96,7 @@ def test_rules_that_cannot_be_applied(cohort, rule, said):
 
 
 def test_all_withdrawn(cohort):
-    with pytest.raises(InputError, match="Nobody of 6 participants"):
+    with pytest.raises(InputError, match="All 6 participants withdrew"):
         kept(cohort, withdrawn=cohort.participants["eid"])
 
 
