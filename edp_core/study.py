@@ -39,6 +39,11 @@ class Study(Settings):
     analysis: Analysis = Analysis()
     disclosure: Disclosure = Disclosure()
 
+    @field_validator("populations")
+    @classmethod
+    def _everyone_is_there(cls, value: dict[str, Population]) -> dict[str, Population]:
+        return {"everyone": Population(), **value}
+
     @field_validator("organs", "encoders")
     @classmethod
     def _not_empty(cls, value: dict[str, object]) -> dict[str, object]:

@@ -7,8 +7,8 @@ long table. Which one it is shows in the header.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,19 @@ def read_diagnoses(
         Where a file or a column is absent, or the text is not a table.
     """
     notes: Counter[str] = Counter()
-    found = rows_of(open_table(path), settings, episodes=episodes, notes=notes)
+    table = open_table(path)
+    seen: list[int] = []
+
+    def stream(columns: Sequence[str]) -> Iterator[Any]:
+        for batch in table.stream(columns):
+            seen.append(len(batch))
+            yield batch
+
+    counted = replace(table, stream=stream)
+    found = rows_of(counted, settings, episodes=episodes, notes=notes)
     rows = _gathered(found, dates=settings.prevalent_only)
+    if not sum(seen):
+        notes["diagnoses table without rows"] = 1
     return Found(rows, {reason: n for reason, n in notes.items() if n})
 
 

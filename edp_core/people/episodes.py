@@ -32,11 +32,14 @@ class Episodes:
         Place of the participant and number of the episode as one integer, ascending.
     dates
         Text of each key's date.
+    undated
+        Keys of the episodes without a date.
     """
 
     eids: Any
     keys: np.ndarray
     dates: Any
+    undated: np.ndarray
 
     def of(self, eid: Any, number: Any, notes: Counter[str]) -> Any:
         """Dates of diagnoses, null where there is no such episode."""
@@ -45,7 +48,10 @@ class Episodes:
         known = np.zeros(len(keys), bool)
         if len(self.keys):
             known = (self.keys[at] == keys) & (keys >= 0)
-        notes["diagnosis row: no such episode, date not known"] += int((~known).sum())
+        undated = int((np.isin(keys, self.undated) & ~known & (keys >= 0)).sum())
+        absent = int((~known).sum()) - undated
+        notes["diagnosis row: episode without a date"] += undated
+        notes["diagnosis row: no such episode, date not known"] += absent
         return self.dates.take(pa.array(at, mask=~known))
 
 
@@ -56,28 +62,28 @@ def read_episodes(
     parts = []
     for batch in table.batches([eid, number, *dates]):
         when = pc.coalesce(*(batch.column(name) for name in dates))
-        full = pc.is_valid(when)
-        parts.append(
-            [
-                column.filter(full)
-                for column in (batch.column(eid), batch.column(number), when)
-            ]
-        )
+        parts.append([batch.column(eid), batch.column(number), when])
     if not parts:
         return Episodes(
-            pa.nulls(0, pa.string()), np.zeros(0, np.int64), pa.nulls(0, pa.string())
+            pa.nulls(0, pa.string()),
+            np.zeros(0, np.int64),
+            pa.nulls(0, pa.string()),
+            np.zeros(0, np.int64),
         )
     ids, numbers, when = (
         pa.concat_arrays(list(part)) for part in zip(*parts, strict=True)
     )
     eids = pc.unique(_whole(ids)).drop_null()
     keys = _keys(ids, numbers, eids)
+    full = when.is_valid().to_numpy(zero_copy_only=False)
     years, *_ = decimal_years(pd.Series(when.to_pandas()))
     # of two rows of one episode the earlier date counts, whichever stands first
     order = np.lexsort([years, keys])
     first = np.append(True, np.diff(keys[order]) > 0)[: len(order)]
     chosen = order[first & (keys[order] >= 0)]
-    return Episodes(eids, keys[chosen], when.take(pa.array(chosen)))
+    chosen = chosen[full[chosen]]
+    undated = np.setdiff1d(keys[~full], keys[full])
+    return Episodes(eids, keys[chosen], when.take(pa.array(chosen)), undated)
 
 
 def _whole(ids: Any) -> Any:

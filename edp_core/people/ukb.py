@@ -21,7 +21,7 @@ from edp_core.people.fields import (
     plain,
     word_of,
 )
-from edp_core.people.lookup import find_eid, no_column
+from edp_core.people.lookup import find_eid, no_column, proposing
 from edp_core.people.tables import Table, open_table
 from edp_core.settings.people import Participants
 
@@ -127,6 +127,7 @@ def read_participants(
             "column of another visit, not read": len(left) - wordless,
             "column without a name, not read": table.nameless,
         }
+    _check_names(settings, list(chosen), path=path)
     frame = _frame(table, {"eid": eid, **chosen})
     if table.delimiter in (";", "\t"):
         for name in frame.columns.drop("eid"):
@@ -134,6 +135,24 @@ def read_participants(
                 frame[name], count = _pointed(frame[name])
                 notes[f"{name}: decimal comma, read as a point"] = count
     return frame, {r: n for r, n in notes.items() if n}
+
+
+def _check_names(settings: Participants, names: Sequence[str], *, path: Path) -> None:
+    """Refuse ranges and categories of columns that are not there.
+
+    Categories that are so by default may be absent.
+    """
+    default = Participants.model_fields["categories"].default
+    named = {"ranges": list(settings.ranges)}
+    named["categories"] = [n for n in settings.categories if n not in default]
+    for setting, asked in named.items():
+        absent = [name for name in asked if name not in names]
+        if absent:
+            raise InputError(
+                f"`{setting}` under [participants] names {len(absent)} columns that "
+                f"are not read from {path.name}: {', '.join(absent)}",
+                proposing(absent[0], names),
+            )
 
 
 def _pointed(cells: pd.Series) -> tuple[pd.Series, int]:

@@ -196,3 +196,42 @@ def test_one_reason_is_one_note(study, tmp_path):
     phenome_of(study(end=DIAGNOSES), tmp_path / "a")
     notes = read_table(tmp_path / "a", "notes")
     assert notes.to_numpy().tolist() == [["diagnosis row: no ICD-10 code", 2]]
+
+
+def test_a_table_of_diagnoses_without_rows_is_noted(study, tmp_path):
+    (tmp_path / "codes.csv").write_text("eid,icd10\n")
+    phenome_of(study(end=DIAGNOSES), tmp_path / "a")
+    notes = read_table(tmp_path / "a", "notes")
+    assert notes.to_numpy().tolist() == [["diagnoses table without rows", 1]]
+
+
+def test_everyone_is_there_beside_other_populations(study, tmp_path):
+    made = study(end='[populations.old]\nrules = [{column = "x", at_least = 1}]\n')
+    (tmp_path / "cohort").mkdir()
+    ingest_cohort(made, tmp_path / "cohort")
+    assert len(read_table(tmp_path / "cohort", "participants")) == 2
+
+
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        ("ranges = {age_year = [0, 9]}", "`ranges` .* names 1 columns .*: age_year "),
+        ('categories = ["sex", "ages"]', "`categories` .* names 1 columns .*: ages "),
+    ],
+)
+def test_settings_of_a_column_that_is_not_there(study, tmp_path, people, said):
+    with pytest.raises(InputError, match=said) as caught:
+        ingest_cohort(study(people), tmp_path)
+    assert caught.value.hint == "did you mean age_years?"
+
+
+def test_an_episode_without_a_date_is_told_from_none(study, tmp_path):
+    (tmp_path / "people.csv").write_text("eid,imaging_date\n101,2016\n102,2016\n")
+    codes = "eid,ins_index,diag_icd10\n101,0,I10\n102,0,I10\n102,7,E119\n"
+    (tmp_path / "codes.csv").write_text(codes)
+    episodes = "eid\tins_index\tepistart\n101\t0\t02/07/2012\n102\t0\t\n"
+    (tmp_path / "hesin.tsv").write_text(episodes)
+    end = DIAGNOSES + 'prevalent_only = true\nepisodes = "hesin.tsv"\n'
+    found = notes(ingest(study(end=end)), "phenome")
+    assert found["diagnosis row: episode without a date"] == 1
+    assert found["diagnosis row: no such episode, date not known"] == 1

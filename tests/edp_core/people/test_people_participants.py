@@ -247,7 +247,7 @@ def test_decimal_commas_are_read_as_points_and_counted(tmp_path, delimiter):
 @pytest.mark.parametrize("name", ["bmi", "pc3", "head_motion", "dose"])
 def test_a_measured_column_never_becomes_text(tmp_path, name):
     path = write(tmp_path / "a.csv", f'eid,{name}\n1,"27,5"\n2,"28,5"\n3,30\n')
-    cohort = cohort_of(path, ranges={"dose": (0, 99)})
+    cohort = cohort_of(path, ranges={name: (0, 99)})
     assert cohort.participants[name].isna().tolist() == [True, True, False]
     assert notes_of(cohort) == {f"{name}: not a number, set missing": 2}
     named = cohort_of(path, categories=(name,))
