@@ -44,6 +44,7 @@ from precompute.parts import (
 from precompute.photographs import read_photograph
 from precompute.prepared import Prepared, first_usable
 from precompute.readers.reasons import Unusable
+from precompute.readers.turns import reading
 from precompute.shards import open_slices
 from precompute.volumes import label_numbers, read_slices
 
@@ -192,14 +193,21 @@ def _contrast(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _prepare(
     images: list[ImageFile], organ: Organ, names: Mapping[str, int]
 ) -> Iterator[tuple[ImageFile, Prepared | Unusable]]:
-    """Outcome of each image, in order; a few are read ahead on every core."""
+    """Outcome of each image, in order; a few are read ahead on every core.
+
+    Large ones are read one at a time (`turns`).
+    """
     read: Callable[[ImageFile, Organ], Prepared] = (
         partial(read_slices, names=names) if organ.volumetric else read_photograph
     )
 
+    def in_turn(image: ImageFile) -> Prepared:
+        with reading(len(image.sources)):
+            return read(image, organ)
+
     def attempt(image: ImageFile) -> Prepared | Unusable:
         try:
-            return first_usable(image, lambda one: read(one, organ))
+            return first_usable(image, in_turn)
         except Unusable as reason:
             return reason
         except MemoryError:

@@ -13,6 +13,7 @@ from precompute.prepared import Prepared
 from precompute.quality import check_exposure, check_picture, disc_of
 from precompute.readers.archives import Source, read_bytes
 from precompute.readers.reasons import DAMAGED, Unusable
+from precompute.readers.turns import take_turn
 
 MAX_PIXELS = 100_000_000
 """Larger images are refused before they are decoded."""
@@ -63,6 +64,7 @@ def _picture(source: Source) -> np.ndarray:
         with Image.open(content) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise Unusable(_TOO_LARGE)
+            take_turn(opened.width * opened.height * 3)
             opened.load()
             picture = ImageOps.exif_transpose(opened)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -93,6 +95,7 @@ def _npy(source: Source) -> np.ndarray:
         raise Unusable("array is not (height, width[, channels]) of numbers")
     if np.iscomplexobj(values) or values.size > MAX_PIXELS or not values.size:
         raise Unusable("array is complex, empty or too large")
+    take_turn(values.size)
     return np.array(values) if values.dtype == np.uint8 else _scale(np.array(values))
 
 

@@ -24,6 +24,7 @@ from precompute.readers.dicom_files import (
 from precompute.readers.dicom_stacks import Slice, Stack, slice_of, stacks_of
 from precompute.readers.reasons import Unusable, refusing
 from precompute.readers.stations import stitch
+from precompute.readers.turns import take_turn
 from precompute.readers.volume import (
     MAX_VOXELS,
     TOO_LARGE,
@@ -84,10 +85,10 @@ def read_series(
         raise Unusable(NESTED)
     patterns = tuple(series) or ("*",)
     slices = _slices(source, patterns)
-    channels = [
-        _channel([s for s in slices if fnmatchcase(s.description, p)], p, frame=frame)
-        for p in patterns
-    ]
+    channels = []
+    for pattern in patterns:
+        found = [one for one in slices if fnmatchcase(one.description, pattern)]
+        channels.append(_channel(found, pattern, frame=frame, channels=len(patterns)))
     return _together(channels)
 
 
@@ -141,6 +142,8 @@ def _slices(source: Source, patterns: Sequence[str]) -> list[Slice]:
                     raise Unusable(DAMAGED_DICOM)
                 archive.pass_over(member.name)
                 continue
+            # a value has two bytes as a rule, and compressed or not it needs memory
+            take_turn((kept + member.size) // 2)
             content = archive.read(member.name, limit=MAX_DICOM)
             found = parse(content, tags=_TAGS)
             if found is None:
@@ -175,13 +178,14 @@ def _check_grey(found: Dataset) -> None:
         raise Unusable("DICOM volume of colours")
 
 
-def _channel(slices: list[Slice], pattern: str, *, frame: int) -> Volume:
+def _channel(slices: list[Slice], pattern: str, *, frame: int, channels: int) -> Volume:
     if not slices:
         raise Unusable(f"no series named {pattern} in the archive")
     stacks = stacks_of(slices, frame=frame)
     voxels = sum(len(s.slices) * int(np.prod(s.slices[0].grid[:2])) for s in stacks)
     if voxels > MAX_VOXELS:
         raise Unusable(TOO_LARGE)
+    take_turn(voxels * channels)
     return stitch([_volume(stack) for stack in stacks])
 
 

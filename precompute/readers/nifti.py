@@ -19,6 +19,7 @@ from precompute.readers.nifti_header import (
     parse_header,
 )
 from precompute.readers.reasons import Unusable, refusing
+from precompute.readers.turns import take_turn
 from precompute.readers.volume import (
     Labels,
     Volume,
@@ -216,6 +217,7 @@ def _voxels(stream: IO[bytes], header: Header, *, most: int, frame: int) -> np.n
     if not 0 <= frame < header.frames:
         points = "point" if header.frames == 1 else "points"
         raise Unusable(f"has only {header.frames} time {points}")
+    take_turn(header.frame_bytes // header.dtype.itemsize)
     stream.seek(header.offset + frame * header.frame_bytes)
     values = np.empty(header.frame_bytes, np.uint8)
     view, done = values.data, 0

@@ -9,10 +9,12 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 from precompute.readers.reasons import Unusable
 
-MAX_VOXELS = 400_000_000
+MAX_VOXELS = 200_000_000
 """Volumes of more voxels (times channels) are refused before they are read.
 
-A whole body at 1 mm has 300 million; as float64 the limit is 3.2 GB.
+UK Biobank's largest, the whole body with four channels, has 67 million. Without a mask
+nothing can be cut away before values are scaled, which takes some 33 bytes a voxel
+beside the file's own numbers: 7 GB at the limit, of one image at a time (see `turns`).
 """
 TOO_LARGE = f"volume larger than {MAX_VOXELS // 10**6} million voxels"
 SINGULAR = "voxel geometry is singular or not finite"

@@ -311,7 +311,7 @@ def test_without_orientation_the_order_is_the_files(tmp_path):
 # ---- what is refused -------------------------------------------------------------
 SINGULAR = "voxel geometry is singular or not finite"
 DAMAGED = "unreadable volume (cut off or damaged)"
-LARGE = "volume larger than 400 million voxels"
+LARGE = "volume larger than 200 million voxels"
 
 
 def affine_bytes(value, row=0, column=0):
@@ -350,7 +350,7 @@ def affine_bytes(value, row=0, column=0):
         (lambda: patched(40, "h", 1), "1-D volume"),
         (lambda: patched(40, "4h", 3, 32767, 32767, 32767), LARGE),
         (lambda: patched(40, "5h", 4, 1000, 1000, 100, 9999), "file too large"),
-        (lambda: patched(40, "4h", 3, 700, 700, 700), DAMAGED),
+        (lambda: patched(40, "4h", 3, 500, 500, 500), DAMAGED),
         (lambda: patched(108, "f", 1e9), DAMAGED),
         (lambda: patched(108, "f", -8), DAMAGED),
         (lambda: patched(108, "f", 100), DAMAGED),
