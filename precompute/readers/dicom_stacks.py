@@ -22,6 +22,7 @@ _GAP = 1.5
 """A gap wider than so many usual ones is a missing slice."""
 _SHIFT = 0.5
 """Slices may lie this much of a pixel off the line through the first one."""
+MISSING = "time points are missing in some slices"
 UNEVEN = "slices are missing or uneven"
 TWICE = "several series at one place"
 _T = TypeVar("_T")
@@ -163,7 +164,11 @@ def stacks_of(slices: Sequence[Slice], *, frame: int) -> list[Stack]:
             continue
         stacks += [_stack(part, frame) for part in _acquisitions(series, places)]
     if singles:
-        stacks.append(_stack(_latest(singles), frame))
+        places = _latest(singles)
+        # else a slice that lacks one would be read at another time
+        if len({len(place) for place in places}) > 1:
+            raise Unusable(MISSING)
+        stacks.append(_stack(places, frame))
     return _without_repeats(stacks)
 
 
@@ -190,7 +195,7 @@ def _places(slices: Iterable[Slice]) -> list[list[Slice]]:
 def _problem(places: list[list[Slice]]) -> str:
     """Why slices at these places are not one stack, or nothing."""
     if len({len(place) for place in places}) > 1:
-        return "time points are missing in some slices"
+        return MISSING
     return "" if _even([place[0].along for place in places]) else UNEVEN
 
 

@@ -416,6 +416,13 @@ def test_the_short_axis_of_the_heart_is_one_stack(tmp_path):
     assert refused(tmp_path, heart(skip=(3,))) == "slices are missing or uneven"
 
 
+@pytest.mark.parametrize("lost", [0, 9, 23])
+def test_a_time_point_missing_in_one_slice_of_the_heart(tmp_path, lost):
+    files = heart()
+    del files[lost]
+    assert refused(tmp_path, files) == "time points are missing in some slices"
+
+
 def test_a_slice_of_the_heart_scanned_again(tmp_path):
     again = [
         slice_file(
