@@ -18,6 +18,8 @@ from precompute.readers.turns import take_turn
 MAX_PIXELS = 100_000_000
 """Larger images are refused before they are decoded."""
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
+"""Pillow knows many more, and some start other programs (EPS: Ghostscript)."""
 _TOO_LARGE = f"image larger than {MAX_PIXELS:,} pixels"
 
 
@@ -61,7 +63,7 @@ def _read(source: Source) -> np.ndarray:
 def _picture(source: Source) -> np.ndarray:
     content = io.BytesIO(read_bytes(source)) if source.member else source.path
     try:
-        with Image.open(content) as opened:
+        with Image.open(content, formats=_FORMATS) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise Unusable(_TOO_LARGE)
             take_turn(opened.width * opened.height * 3)

@@ -160,6 +160,27 @@ def test_unusable_images_have_a_reason(tmp_path, name, content, reason):
     assert str(caught.value).startswith(reason)
 
 
+@pytest.mark.parametrize("form", ["EPS", "PPM", "PCX", "ICO", "TGA", "JPEG2000"])
+def test_other_formats_are_no_images(tmp_path, monkeypatch, form):
+    def never(*_, **__):
+        raise AssertionError("another program is started")
+
+    monkeypatch.setattr("subprocess.Popen", never)
+    content = io.BytesIO()
+    Image.fromarray(PIXELS).save(content, form)
+    for name in ("7.png", f"7.{form.lower()}"):
+        with pytest.raises(Unusable, match=r"^not an image file$"):
+            read_image(image_of(tmp_path, content.getvalue(), name), organ())
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP"])
+def test_the_formats_that_are_documented_are_read(tmp_path, form):
+    content = io.BytesIO()
+    Image.fromarray(PIXELS).save(content, form)
+    out = read_image(image_of(tmp_path, content.getvalue()), organ())
+    assert out.shape == (32, 32, 3)
+
+
 def test_a_black_photograph_has_no_disc(tmp_path):
     dark = np.zeros((64, 64, 3), np.uint8)
     dark[:2, :2] = 255
