@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -65,13 +66,18 @@ def inside(tmp_path):
     return run
 
 
-@pytest.fixture
+@contextmanager
 def small_files():
-    """No file of this process may pass 8 kB while the test runs."""
+    """No file of this process may pass 8 kB, within the block alone.
+
+    What pytest says may go to a file that is larger already.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def write_by_itself(folder: Path) -> None:
@@ -90,14 +96,13 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_file_that_may_not_grow_is_named_and_leaves_nothing(
-    tmp_path, small_files, writer
-):
+def test_a_file_that_may_not_grow_is_named_and_leaves_nothing(tmp_path, writer):
     store = Store(tmp_path / "store")
     store.set_ref("atlas/liver/mae", "0" * 16)
     with (
         pytest.raises(InputError, match="may not become that large") as caught,
         store.lock(RECIPE.key),
+        small_files(),
         store.write(RECIPE) as folder,
     ):
         WRITERS[writer](folder)
@@ -108,10 +113,13 @@ def test_a_file_that_may_not_grow_is_named_and_leaves_nothing(
     assert store.refs() == {"atlas/liver/mae": "0" * 16}
 
 
-def test_refs_that_cannot_grow_stay_as_they_were(tmp_path, small_files):
+def test_refs_that_cannot_grow_stay_as_they_were(tmp_path):
     store = Store(tmp_path / "store")
     slots = iter(range(10_000))
-    with pytest.raises(InputError, match=r"refs\.json cannot be written"):
+    with (
+        pytest.raises(InputError, match=r"refs\.json cannot be written"),
+        small_files(),
+    ):
         while True:
             store.set_ref(f"scan/liver/{next(slots)}", "0" * 16)
     assert len(store.refs()) > 50
