@@ -68,18 +68,23 @@ def _picture(source: Source) -> np.ndarray:
                 raise Unusable(_TOO_LARGE)
             take_turn(opened.width * opened.height * 3)
             opened.load()
-            picture = ImageOps.exif_transpose(opened)
+            # in place: without a rotation nothing is copied
+            ImageOps.exif_transpose(opened, in_place=True)
+            return _pixels(opened)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Unusable(_TOO_LARGE) from error
     except UnidentifiedImageError as error:
         raise Unusable("not an image file") from error
     except DAMAGED as error:
         raise Unusable("unreadable image (cut off or damaged)") from error
+
+
+def _pixels(picture: Image.Image) -> np.ndarray:
     if picture.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
-        return _scale(np.asarray(picture, np.float64))
+        return _scale(np.asarray(picture))
     if picture.mode in {"1", "L", "LA"}:
         return np.asarray(picture.convert("L"))
-    return np.asarray(picture.convert("RGB"))
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def _npy(source: Source) -> np.ndarray:

@@ -6,7 +6,7 @@ that a reason can be checked by eye on the contact sheet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
@@ -25,6 +25,8 @@ BRIGHTEST = 250
 """Grey value from which a pixel of a photograph counts as burnt out."""
 CORNERS_BRIGHT = 0.95
 """Bright share of the corners beside the circle from which there is no circle."""
+AT_ONCE = 1_000_000
+"""Pixels of a picture that are judged at a time."""
 Show = Callable[[], np.ndarray]
 SHEET = 96
 """Edge of a picture on the contact sheet, in pixels."""
@@ -91,13 +93,14 @@ def disc_of(pixels: np.ndarray, quality: Quality) -> tuple[slice, slice]:
 
 def check_picture(pixels: np.ndarray, quality: Quality) -> None:
     """Raise `Refused` where a picture (H, W, C) uint8 is blank."""
-    if pixels.std(axis=(0, 1)).max() < quality.blank_sd:
+    if _spread(pixels) < quality.blank_sd:
         raise Refused(BLANK, _shown(pixels))
 
 
 def check_exposure(pixels: np.ndarray, quality: Quality) -> None:
     """Raise `Refused` where too much of a picture is burnt out in every channel."""
-    if (pixels.min(axis=2) >= BRIGHTEST).mean() > quality.overexposed_max:
+    burnt = sum(int((p.min(axis=2) >= BRIGHTEST).sum()) for p in _parts(pixels))
+    if burnt / (pixels.shape[0] * pixels.shape[1]) > quality.overexposed_max:
         raise Refused(OVEREXPOSED, _shown(pixels))
 
 
@@ -143,6 +146,26 @@ def check_mask(inside: np.ndarray, quality: Quality, *, show: Show) -> None:
     inner = tuple(slice(1, -1) if n > 2 else slice(None) for n in inside.shape)
     if count - int(inside[inner].sum()) > quality.border_max * count:
         raise Refused(BORDER, show())
+
+
+def _spread(pixels: np.ndarray) -> float:
+    """Largest standard deviation of a channel."""
+    levels = np.arange(256.0)
+    counts = np.zeros((pixels.shape[2], 256), np.int64)
+    for rows in _parts(pixels):
+        for channel, held in enumerate(counts):
+            held += np.bincount(rows[:, :, channel].ravel(), minlength=256)
+    count = pixels.shape[0] * pixels.shape[1]
+    means = counts @ levels / count
+    squares = counts * (levels - means[:, None]) ** 2
+    return float(np.sqrt(squares.sum(axis=1) / count).max())
+
+
+def _parts(pixels: np.ndarray) -> Iterator[np.ndarray]:
+    """Views of some rows each: of a whole large picture float64 takes gigabytes."""
+    step = max(1, AT_ONCE // pixels.shape[1])
+    for first in range(0, len(pixels), step):
+        yield pixels[first : first + step]
 
 
 def _shown(pixels: np.ndarray) -> np.ndarray:

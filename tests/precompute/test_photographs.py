@@ -1,16 +1,18 @@
 """Pictures: read rightly, or left out with a reason."""
 
 import io
+import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from edp_core.settings.organs import Organ
-from precompute import photographs
+from edp_core.settings.organs import Organ, Quality
+from precompute import photographs, quality
 from precompute.datasets import ImageFile
 from precompute.photographs import read_photograph
+from precompute.quality import check_exposure, check_picture
 from precompute.readers.archives import Source
 from precompute.readers.reasons import Unusable
 
@@ -179,6 +181,38 @@ def test_the_formats_that_are_documented_are_read(tmp_path, form):
     Image.fromarray(PIXELS).save(content, form)
     out = read_image(image_of(tmp_path, content.getvalue()), organ())
     assert out.shape == (32, 32, 3)
+
+
+def test_a_large_picture_is_judged_without_gigabytes():
+    limits = organ().quality
+    pixels = np.zeros((4001, 3001, 3), np.uint8)
+    pixels[::2] = 200
+    tracemalloc.start()
+    try:
+        check_picture(pixels, limits)
+        check_exposure(pixels, limits)
+        with pytest.raises(Unusable, match="blank"):
+            check_picture(pixels[1::2], limits)
+        with pytest.raises(Unusable, match="over-exposed"):
+            check_exposure(pixels + np.uint8(55), limits)
+        # as float64 the whole of it would take 288 MB
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 1), (1500, 1400, 3), (2, 1_200_000, 2)])
+def test_a_picture_is_judged_by_all_its_pixels(shape):
+    pixels = RNG.integers(0, 256, shape, dtype=np.uint8)
+    pixels[1:] //= 3
+    spread = pixels.std(axis=(0, 1)).max()
+    assert quality._spread(pixels) == pytest.approx(spread, rel=1e-12)
+    pixels[:] = 255
+    pixels[-1, -1] = 0
+    burnt = (pixels.min(axis=2) >= 250).mean()
+    check_exposure(pixels, Quality(overexposed_max=burnt))
+    with pytest.raises(Unusable, match="over-exposed"):
+        check_exposure(pixels, Quality(overexposed_max=burnt - 1e-7))
 
 
 def test_a_black_photograph_has_no_disc(tmp_path):
