@@ -24,10 +24,10 @@ from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
 
 VERSIONS = {
-    "cohort": 3,
+    "cohort": 4,
     "phenome": 1,
     "images": 4,
-    "thumbnails": 3,
+    "thumbnails": 4,
     "encoder": 2,
     "embedding": 2,
     "atlas": 1,

@@ -155,21 +155,19 @@ def ingest_images(
 def make_thumbnails(images: Path, folder: Path, *, report: Report) -> None:
     """Write (n_images, 64, 64, 3) uint8 of each image's middle slice.
 
-    Two channels are shown as colours: the first red, the second green and blue. Each
-    channel of a volume is stretched, by the same for all images, since the fat of a
-    liver is far below its water.
+    Two channels are shown as colours: the first red, the second green and blue. The
+    square root of a volume's values is shown, since the fat of a liver is far below its
+    water; it is the same for all images, and none tells anything of another.
     """
     slices = open_slices(images)
     counts = read_array(images, "counts").astype(np.int64)
     middles = np.cumsum(counts) - counts + counts // 2
     order = {1: [0, 0, 0], 2: [0, 1, 1]}.get(slices.shape[3], [0, 1, 2])
-    low, high = _contrast(slices[middles[:: max(1, len(middles) // 200)]])
     out = np.zeros((len(counts), THUMBNAIL, THUMBNAIL, 3), np.uint8)
     for i, middle in enumerate(middles):
         pixels = slices[middle]
         if pixels.dtype != np.uint8:
-            unit = np.clip((pixels.astype(np.float32) - low) / (high - low), 0.05, 1)
-            pixels = np.rint(255 * unit * (pixels > 0)).astype(np.uint8)
+            pixels = np.rint(255 * np.sqrt(pixels.astype(np.float32))).astype(np.uint8)
         picture = Image.fromarray(np.ascontiguousarray(pixels[:, :, order]))
         out[i] = np.asarray(
             picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
@@ -177,17 +175,6 @@ def make_thumbnails(images: Path, folder: Path, *, report: Report) -> None:
         if i % 50 == 0 or i + 1 == len(counts):
             report(i + 1, len(counts))
     write_array(folder, "thumbnails", out)
-
-
-def _contrast(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values of each channel, (C,) each, that are shown as black and as white."""
-    low, high = [], []
-    for channel in np.moveaxis(slices.astype(np.float32), 3, 0):
-        held = channel[channel > 0]
-        edges = np.percentile(held, [1, 99]) if len(held) else np.array([0.0, 1.0])
-        low.append(edges[0])
-        high.append(max(edges[1], edges[0] + 1e-3))
-    return np.array(low, np.float32), np.array(high, np.float32)
 
 
 def _prepare(
