@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from app import data
-from edp_core.disclosure import is_small
 from edp_core.errors import MissingArtifactError
 from edp_core.store import read_array, read_table
-
-OTHER = "other reasons"
 
 
 def rows(organ: str) -> dict[str, list[int]]:
     """Reason → numbers of its pictures in the stored sheet.
 
-    The number of pictures tells how many images a reason befell: reasons of few images
-    are shown together, and not at all where they are still few.
+    A picture of a blank volume is told from one of an empty mask by eye, so pictures of
+    a reason that befell few people are not shown at all. Of the others as many are
+    shown as the threshold says, so that their number tells nothing; people are counted,
+    since one has two kidneys.
     """
     try:
         folder = data.store().at(f"images/{organ}")
@@ -25,18 +23,14 @@ def rows(organ: str) -> dict[str, list[int]]:
         return {}
     if not (folder / "sheet.npy").is_file():
         return {}
-    shown = read_table(folder, "sheet")["reason"]
-    counts = read_table(folder, "files")["reason"].value_counts()
+    reasons = read_table(folder, "sheet")["reason"]
+    people = read_table(folder, "files").groupby("reason")["eid"].nunique()
     least = data.study().disclosure.threshold
-    few = {reason for reason in shown.unique() if is_small(counts[reason], least)}
-    pooled = ", ".join(sorted(few)) if len(few) > 1 else OTHER
-    named = shown.where(~shown.isin(few), pooled)
-    found = {
-        str(reason): places.tolist()
-        for reason, places in pd.Series(range(len(named))).groupby(named.to_numpy())
-    }
-    if few and is_small(sum(int(counts[reason]) for reason in few), least):
-        del found[pooled]
+    found = {}
+    for reason in reasons.unique():
+        places = reasons.index[reasons == reason].tolist()[:least]
+        if people[reason] >= least and len(places) == least:
+            found[str(reason)] = places
     return found
 
 

@@ -8,9 +8,9 @@ import streamlit as st
 from app import charts, data, figures, routes, widgets
 from app.state import Choice
 from edp_core.checkout import describe_encoder, told_of_adoption
-from edp_core.disclosure import about, mask_count
+from edp_core.disclosure import mask_count
 from edp_core.errors import MissingArtifactError
-from edp_core.exclusions import WITH_IMAGES, exclusions_of, notes_of
+from edp_core.exclusions import WITH_IMAGES, exclusions_of, notes_said
 from edp_core.store import read_table
 
 
@@ -84,8 +84,7 @@ def participants(choice: Choice, ready: set[str]) -> None:
         return
     st.dataframe(figures.flow(people), hide_index=True, width="stretch")
     st.caption(f"Population “{study.population}”. Counts below {threshold} are hidden.")
-    counted = notes_of(store, [choice.organ]).items()
-    notes = [(reason, about(n, threshold)) for reason, n in counted]
+    notes = list(notes_said(store, [choice.organ], threshold).items())
     if {"phenome", "cohort"} <= ready:
         notes += [(text, "") for text in data.inputs().notes]
     if notes:

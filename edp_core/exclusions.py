@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edp_core.disclosure import about
 from edp_core.errors import MissingArtifactError
 from edp_core.people.phenome import Phenome
 from edp_core.store import Store, read_table
 
 WITH_IMAGES = "with usable images"
+OF_IMAGES = ("image ", "organ ", "array ", "further image", "file ")
+"""How notes begin that count images or files, not people."""
 
 
 def exclusions_of(store: Store, organ: str) -> dict[str, int] | None:
@@ -39,6 +42,19 @@ def notes_of(store: Store, organs: Sequence[str]) -> dict[str, int]:
             continue
         notes.update(dict(zip(table["reason"], map(int, table["count"]), strict=True)))
     return dict(notes.most_common())
+
+
+def notes_said(store: Store, organs: Sequence[str], threshold: int) -> dict[str, str]:
+    """The same notes with counts as coarse as they may be shown.
+
+    One person has several images (two kidneys, two imagings, several organs): counts of
+    images are four times as coarse, so that they narrow no count of people.
+    """
+    said = {}
+    for reason, count in notes_of(store, organs).items():
+        of_images = reason.startswith(OF_IMAGES)
+        said[reason] = about(count, threshold * (4 if of_images else 1))
+    return said
 
 
 def known_counts(store: Store, phenome: Phenome, codes: Sequence[str]) -> list[int]:

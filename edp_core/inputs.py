@@ -87,8 +87,8 @@ def check_keys(spec: Spec, inputs: Inputs) -> None:
             raise MissingArtifactError(
                 f"The recipe was made from another {kind} ({wanted}) than the study "
                 f"holds now ({inputs.keys.get(kind)})",
-                "design the phenotype again, or restore the study file and data it "
-                "was made with",
+                "design the phenotype again: the study file, the data or who takes "
+                "part have changed since it was made",
             )
     for column in columns_of(spec):
         slot = inputs.measured.get(column)

@@ -14,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from edp_core.checkout import render_study
-from edp_core.disclosure import about, breakdown
+from edp_core.disclosure import breakdown
 from edp_core.errors import EdpError, InputError
-from edp_core.exclusions import exclusions_of, notes_of
+from edp_core.exclusions import exclusions_of, notes_said
 from edp_core.export import card, delivery
 from edp_core.prune import prune as prune_store
 from edp_core.prune import sweep
@@ -135,11 +135,11 @@ def status(
         for reason, shown in breakdown(counts, threshold).items():
             people.add_row(reason, str(shown))
         console.print(people)
-    notes = notes_of(store, list(opened.organs))
+    notes = notes_said(store, list(opened.organs), threshold)
     if notes:
         rows = Table("noticed in the data", "count")
         for reason, count in notes.items():
-            rows.add_row(reason, about(count, threshold))
+            rows.add_row(reason, count)
         console.print(rows)
     tell_withdrawn(console, opened, store)
     left = Counter(state for state in found.values() if state != "done")

@@ -36,7 +36,7 @@ FAULTS = {
     NO_MASK: 2,
     EMPTY_MASK: 1,
     OTHER_SHAPE: 2,
-    AT_BORDER: 2,
+    AT_BORDER: 6,
     NOT_FINITE: 1,
 }
 """What is wrong with an image → how many participants it befalls."""

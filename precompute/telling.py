@@ -53,6 +53,7 @@ class Telling:
             self._say("Nothing was changed. Without --dry-run it is done.")
             return
         self._say(f"What was computed from them is missing now → {self.store.remedy}")
+        self._say("Phenotypes in the basket and on cards must be designed again then.")
         self._say(
             "The study's own tables and images are as they were, and a studio that "
             "is open still shows what it has read: restart it."

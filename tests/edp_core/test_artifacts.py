@@ -18,7 +18,7 @@ from edp_core.artifacts import (
     write_phenome,
 )
 from edp_core.errors import AlignmentError, MissingArtifactError
-from edp_core.exclusions import WITH_IMAGES, exclusions_of, notes_of
+from edp_core.exclusions import WITH_IMAGES, exclusions_of, notes_of, notes_said
 from edp_core.store import Store
 from edp_core.study import load_study
 
@@ -53,8 +53,8 @@ def test_every_kind_has_a_version():
         ('pooling = "mean"', 'pooling = "cls"', {"embedding"}),
         ('method = "mae"', 'method = "mae"\ncheckpoint_minutes = 9', set()),
         ("image_size = 48", "image_size = 64", {"images"}),
-        ('crop = "none"', "quality = { blank_sd = 9 }", {"images"}),
-        ('code = "icd10"', 'code = "code"', {"phenome"}),
+        ("patch = 8\n", "patch = 8\nquality = { blank_sd = 0 }\n", {"images"}),
+        ('"hospital.csv.gz"', '"hospital.csv.gz"\nlevel = "main"', {"phenome"}),
         ('sex = "p31"', 'sex = "p32"', {"cohort"}),
         ('table = "participants.csv"', 'table = "people.csv"', set()),
         ('name = "Demo', 'name = "Other', set()),
@@ -152,7 +152,7 @@ def test_participants_in_are_participants_used_and_left_out(done_study):
 
     study = load_study(done_study)
     store = Store(study.store_path)
-    counts = exclusions_of(store, "liver")
+    counts = dict(exclusions_of(store, "liver") or {})
     cohort = read_cohort(store)
     assert next(iter(counts)) == WITH_IMAGES
     assert sum(counts.values()) == cohort.listed == 120
@@ -160,21 +160,33 @@ def test_participants_in_are_participants_used_and_left_out(done_study):
     assert counts == {
         WITH_IMAGES: images,
         "no image": BLEMISHES["no image"],
-        "unreadable image (cut off or damaged)": BLEMISHES["image file cut short"],
-        "blank image": BLEMISHES["blank image"],
+        "unreadable volume (cut off or damaged)": BLEMISHES["image file cut short"],
+        "blank": BLEMISHES["blank volume"],
+        "no mask": BLEMISHES["no mask"],
+        "empty mask": BLEMISHES["empty mask"],
+        "mask of another shape": BLEMISHES["mask of another shape"],
+        "organ touches the border of the image": BLEMISHES[
+            "liver at the border of the volume"
+        ],
+        "NaN or infinite values in the organ": BLEMISHES["NaN within the volume"],
+        "withdrew consent": BLEMISHES["withdrawn participant"],
     }
 
 
 def test_notes_say_what_was_noticed(done_study):
-    from precompute.demo import STRANGE_DIAGNOSES, STRANGERS
+    from precompute.demo import STRANGERS
+    from precompute.demo_tables import STRANGE_DIAGNOSES
 
     store = Store(load_study(done_study).store_path)
     notes = notes_of(store, ["liver"])
-    assert notes["image of somebody who is not in the cohort"] == STRANGERS
+    assert notes["image of somebody who is not in the cohort"] >= STRANGERS
     assert notes["row repeated word for word, kept once"] == 2
     assert notes["diagnosis row: no ICD-10 code"] == 1
     strangers = "diagnosis row: participant is not in the cohort"
-    assert notes[strangers] == STRANGE_DIAGNOSES
+    assert notes[strangers] >= STRANGE_DIAGNOSES  # and those who withdrew
+    said = notes_said(store, ["liver"], 5)
+    assert said["image left out: blank"] == "<20", "one person may have many images"
+    assert said["diagnosis row: no ICD-10 code"] == "<5"
 
 
 def test_before_ingest_nothing_is_known(raw_study):
