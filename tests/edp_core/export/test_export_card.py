@@ -25,6 +25,7 @@ from edp_core.phenotype import (
     CodeSpec,
     Spec,
 )
+from edp_core.recipe import Clustering
 
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", fullmatch=True)
 texts = st.text(max_size=20)
@@ -48,6 +49,10 @@ specs = st.one_of(
     st.builds(
         ClusterSpec, **image, atlas=texts, cluster=st.integers(0, 500),
         centred=st.booleans(), self_excluded=st.booleans(),
+        clustering=st.builds(
+            Clustering, neighbours=st.integers(2, 99), resolution=st.floats(0.01, 9),
+            seed=st.integers(0, 2**32 - 1),
+        ),
     ),
     st.builds(AxisSpec, **vector, of=st.just("axis"), axis=st.integers(1, 900)),
     st.builds(
