@@ -44,10 +44,16 @@ def scan(study):
 
 @pytest.fixture(scope="module")
 def recipe(inputs, scan):
-    """Maker of recipes on the done study, for the code with most cases in cluster 0."""
-    first = inputs.clusters == 0
-    within = [inputs.phenome.cases(c)[inputs.seen][first].sum() for c in scan["code"]]
-    code = scan["code"].iat[int(np.argmax(within))]
+    """Maker of recipes on the done study, of the cluster and code with most cases."""
+    within = np.array([
+        np.bincount(
+            inputs.clusters[inputs.phenome.cases(c)[inputs.seen]],
+            minlength=inputs.clusters.max() + 1,
+        )
+        for c in scan["code"]
+    ])  # fmt: skip
+    row, fullest = np.unravel_index(within.argmax(), within.shape)
+    code = scan["code"].iat[int(row)]
 
     def make(method="classifier", **changes):
         kinds = {"classifier": ClassifierSpec, "cluster": ClusterSpec}
@@ -60,7 +66,7 @@ def recipe(inputs, scan):
             given |= {
                 "atlas": inputs.keys["atlas"],
                 "clustering": inputs.clustering,
-                "cluster": 0,
+                "cluster": int(fullest),
             }
         return kinds[method](**given | changes)
 
@@ -446,6 +452,6 @@ def test_a_cluster_with_too_few_cases_is_refused(recipe, inputs):
     labels[np.flatnonzero(cases)[: inputs.threshold - 1]] = 0
     few = replace(inputs, clusters=labels)
     with pytest.raises(InputError, match="fewer than 5 such cases"):
-        evaluate(recipe("cluster"), few)
+        evaluate(recipe("cluster", cluster=0), few)
     labels[np.flatnonzero(cases)[inputs.threshold - 1]] = 0
-    assert evaluate(recipe("cluster"), few).figures["n_members"] == 5
+    assert evaluate(recipe("cluster", cluster=0), few).figures["n_members"] == 5
