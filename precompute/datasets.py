@@ -56,12 +56,6 @@ class ImageFile:
     problem: str = ""
     further: tuple[ImageFile, ...] = ()
 
-    @property
-    def paths(self) -> list[Path]:
-        """Every file it is made of, each once."""
-        held = [*self.sources, *([self.mask] if self.mask else [])]
-        return sorted({source.path for source in held})
-
 
 def find_images(folder: Path, organ: Organ) -> tuple[list[ImageFile], dict[str, int]]:
     """Match an organ's patterns against the files of the study.
@@ -103,7 +97,7 @@ def find_images(folder: Path, organ: Organ) -> tuple[list[ImageFile], dict[str, 
                 continue
             images[key], arrays[key] = image, found.array
     # a mask whose name also fits the pattern of images is no image of somebody
-    masks = {image.mask for image in images.values()}
+    masks = {one.mask for image in images.values() for one in (image, *image.further)}
     images = {k: i for k, i in images.items() if masks.isdisjoint(i.sources)}
     ordered = [images[key] for key in sorted(images)]
     return ordered, {OTHERS: others} if others else {}

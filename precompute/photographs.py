@@ -12,6 +12,7 @@ from precompute.datasets import ImageFile
 from precompute.prepared import Prepared
 from precompute.quality import check_exposure, check_picture, disc_of
 from precompute.readers.archives import Source, read_bytes
+from precompute.readers.dicom import read_dicom_picture
 from precompute.readers.reasons import DAMAGED, Unusable
 from precompute.readers.turns import take_turn
 
@@ -53,8 +54,6 @@ def _read(source: Source) -> np.ndarray:
     if ending == "npy":
         return _npy(source)
     if ending in {"dcm", "dicom"}:
-        from precompute.readers.dicom import read_dicom_picture
-
         values = read_dicom_picture(source)
         return values if values.dtype == np.uint8 else _scale(values)
     return _picture(source)

@@ -20,6 +20,7 @@ from precompute.datasets import ImageFile
 from precompute.prepared import Prepared
 from precompute.quality import Refused, check_mask, check_organ
 from precompute.readers.archives import Source
+from precompute.readers.dicom import read_series
 from precompute.readers.nifti import read_labels, read_nifti
 from precompute.readers.reasons import Unusable
 from precompute.readers.volume import Labels, Volume
@@ -182,8 +183,6 @@ def _channels(image: ImageFile, organ: Organ) -> list[Volume]:
 
 def _open(source: Source, organ: Organ) -> Volume:
     if source.path.suffix.lower() == ".zip" and not source.member:
-        from precompute.readers.dicom import read_series
-
         return read_series(source, series=organ.series, frame=organ.frame)
     return read_nifti(source, frame=organ.frame)
 

@@ -189,7 +189,7 @@ def test_members_of_an_archive(tmp_path):
     images, _ = find_images(tmp_path, settings)
     assert sources(images[1]) == [("2_20252_2_0.zip", "T1/T1.nii.gz")]
     assert images[1].mask.member == "T1/T1_brain_mask.nii.gz"
-    assert images[1].paths == [tmp_path / "b/2_20252_2_0.zip"]
+    assert images[1].mask.path == tmp_path / "b/2_20252_2_0.zip"
 
 
 def test_of_several_arrays_the_first_is_the_image(tmp_path):
