@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -30,13 +30,28 @@ class _Spec(BaseModel):
     """Slot ``images/<organ>`` → content key, for each organ whose measured volume
     (`edp_core.people.measures`) the recipe uses; empty where it uses none."""
 
+    LATER: ClassVar[tuple[str, ...]] = (
+        "measured", "transform", "oversampling", "score", "chosen_with",
+    )  # fmt: skip
+    """Fields that came after the first cards, left out where they say nothing new:
+    older cards keep their bytes."""
+
     @model_serializer(mode="wrap")
     def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave an empty ``measured`` out: cards older than it keep their bytes."""
         content: dict[str, Any] = write(self)
-        if not self.measured:
-            content.pop("measured", None)
+        fields = type(self).model_fields
+        for name in self.LATER:
+            if name in fields and getattr(self, name) == fields[name].default:
+                content.pop(name, None)
         return content
+
+
+Transform = Literal["none", "rank-inverse-normal"]
+"""What is done to the finished score; the second makes it normal by its ranks."""
+Oversampling = Literal["none", "expected", "sampled"]
+"""SMOTE: not at all, in closed-form expectation, or drawn once with a seed."""
+Scoring = Literal["out-of-fold", "held-out", "leave-one-out", "best-of-fold"]
+"""Who scores whom. Only the last is circular: the paper's, kept for comparison."""
 
 
 class Labels(BaseModel):
@@ -78,6 +93,7 @@ class _VectorSpec(_Spec):
     """Participants columns regressed out of every axis, with an intercept."""
     sign: Literal[1, -1] = 1
     """1: as the method gives it (guided: higher = more like the cases); −1: turned."""
+    transform: Transform = "none"
 
     @field_validator("remove_pcs", "remove_covariates")
     @classmethod
@@ -104,6 +120,8 @@ class ClassifierSpec(_GuidedSpec):
     folds: Annotated[int, Field(ge=2, le=10)] = 10
     fold_seed: Seed = 0
     shrinkage: Annotated[float, Field(ge=0, lt=10, allow_inf_nan=False)] = 0.1
+    oversampling: Oversampling = "none"
+    score: Scoring = "out-of-fold"
 
 
 class ClusterSpec(_GuidedSpec):
@@ -114,6 +132,9 @@ class ClusterSpec(_GuidedSpec):
     """Content key of the atlas whose Leiden labels are meant."""
     clustering: Clustering
     cluster: Annotated[int, Field(ge=0)]
+    chosen_with: Literal["all", "kept"] = "all"
+    """Few-shot: whether the cluster was chosen with all labels, which is circular, or
+    as the one most enriched in the kept ones alone."""
     centred: bool = True
     self_excluded: bool = True
 
@@ -153,6 +174,7 @@ class ColumnSpec(_Spec):
 
     method: Literal["column"] = "column"
     column: str
+    transform: Transform = "none"
 
 
 GuidedSpec = ClassifierSpec | ClusterSpec
