@@ -228,4 +228,9 @@ def _readme(study: str, selection: Selection, *, simulated: bool) -> bytes:
         "",
         "Scores are raw: regenie ranks and adjusts them (see run_regenie.sh).",
     ]
+    ranked = [name for run in selection.runs if run.ranked for name in run.traits]
+    if ranked:
+        lines.append(
+            f"But for {', '.join(ranked)}: normal by their ranks, not ranked again."
+        )
     return ("\n".join(lines) + "\n").encode()

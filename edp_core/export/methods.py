@@ -109,8 +109,7 @@ def _association(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         used = (*run.quantities, *run.categories)
         how = (
-            "whole-genome regression of quantitative traits, rank-normalised "
-            "(--apply-rint) before covariates were regressed out"
+            f"whole-genome regression of quantitative traits, {_ranking(run)}"
             if run.role == "qt"
             else "whole-genome logistic regression with the approximate Firth test "
             "where p < 0.01"
@@ -130,6 +129,15 @@ def _association(runs: Sequence[Run]) -> list[str]:
         "were left out.",
     ]
     return out
+
+
+def _ranking(run: Run) -> str:
+    if run.ranked:
+        return (
+            "rank-inverse-normal as exported and not ranked again (no --apply-rint), "
+            "covariates regressed out"
+        )
+    return "rank-normalised (--apply-rint) before covariates were regressed out"
 
 
 def _wanted(entries: Sequence[Entry]) -> set[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
 
 from edp_core.export.covariates import CATEGORIES, FOLD, Covariates
-from edp_core.phenotype import Phenotype
+from edp_core.phenotype import Phenotype, Spec
 
 MAX_MISSING = 0.15
 """regenie imputes missing traits by their mean in step 1: few must be missing."""
@@ -29,6 +30,9 @@ class Run:
         Names of the columns.
     quantities, categories
         Covariates of this run.
+    ranked
+        Whether the traits are normal by their ranks already, so that regenie must not
+        rank them again.
     """
 
     name: str
@@ -36,11 +40,17 @@ class Run:
     traits: tuple[str, ...]
     quantities: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    ranked: bool = False
 
     @property
     def file(self) -> str:
         """Name of the phenotype file."""
         return f"phenotypes_{self.name}.tsv"
+
+
+def is_ranked(spec: Spec) -> bool:
+    """Whether a recipe's last step is the rank-inverse-normal transform."""
+    return getattr(spec, "transform", "none") == "rank-inverse-normal"
 
 
 def group_traits(
@@ -96,7 +106,8 @@ def plan_runs(
 ) -> tuple[Run, ...]:
     """Files to write: kinds apart, scores with folds apart, few values missing in each.
 
-    Only runs of scores with folds take the covariate ``fold``, for regenie leaves out
+    Traits that are rank-inverse-normal already run apart from those regenie ranks. Only
+    runs of scores with folds take the covariate ``fold``, for regenie leaves out
     participants who miss a covariate of the run.
 
     Parameters
@@ -106,19 +117,21 @@ def plan_runs(
     """
     groups = []
     for kind in ("quantitative", "binary"):
-        for folded in (True, False):
+        for folded, ranked in product((True, False), (False, True)):
             known = {
                 p.spec.name: ~np.isnan(values[p.spec.name])
                 for p in phenotypes
-                if p.kind == kind and (p.folds is not None) == folded
+                if p.kind == kind
+                and (p.folds is not None) == folded
+                and is_ranked(p.spec) == ranked
             }
-            for group in group_traits(known):
-                groups.append(("qt" if kind == "quantitative" else "bt", folded, group))
+            role = "qt" if kind == "quantitative" else "bt"
+            groups += [(role, folded, ranked, found) for found in group_traits(known)]
     runs = []
     numbers = {"qt": 0, "bt": 0}
-    for role, folded, group in groups:
+    for role, folded, ranked, group in groups:
         numbers[role] += 1
-        alone = sum(other == role for other, _, _ in groups) == 1
+        alone = sum(other[0] == role for other in groups) == 1
         names = [n for n in covariates.columns if n != FOLD or folded]
         runs.append(
             Run(
@@ -127,6 +140,7 @@ def plan_runs(
                 group,
                 tuple(n for n in names if n not in CATEGORIES),
                 tuple(n for n in names if n in CATEGORIES),
+                ranked,
             )
         )
     return tuple(runs)

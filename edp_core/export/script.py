@@ -152,6 +152,7 @@ _STEP2 = {
     "qt": "--qt --apply-rint",
     "bt": "--bt --firth --approx --pThresh 0.01",
 }
+_RANKED = "#   (normal by their ranks already: --apply-rint is not given)\n"
 
 
 def render_script(runs: Sequence[Run], *, max_levels: int) -> str:
@@ -187,9 +188,11 @@ def render_script(runs: Sequence[Run], *, max_levels: int) -> str:
                 words.append(f"--maxCatLevels {max_levels}")
         traits = "".join(f"#   {name}\n" for name in run.traits)
         kind = "quantitative" if run.role == "qt" else "binary"
-        parts.append(f"\n# {kind} traits:\n{traits}{run.name}=(\n  ")
+        told = _RANKED if run.ranked else ""
+        parts.append(f"\n# {kind} traits:\n{traits}{told}{run.name}=(\n  ")
         parts.append("\n  ".join(words) + "\n)\n")
         for step, extra in (("1", _STEP1[run.role]), ("2", _STEP2[run.role])):
+            extra = extra.replace(" --apply-rint", "") if run.ranked else extra
             parts.append(
                 f"if wants {step}; then step{step} {run.name} "
                 f'"${{{run.name}[@]}}" {extra}; fi\n'

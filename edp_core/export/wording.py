@@ -15,6 +15,7 @@ from edp_core.phenotype import (
     ColumnSpec,
     GuidedSpec,
     Spec,
+    VectorSpec,
 )
 
 
@@ -50,7 +51,11 @@ def describe(spec: Spec) -> str:
         )
     if isinstance(spec, ColumnSpec):
         return " ".join(
-            [f"The participants column {spec.column} as it is.", *_volumes(spec)]
+            [
+                f"The participants column {spec.column} as it is.",
+                *_volumes(spec),
+                *_transformed(spec),
+            ]
         )
     parts = [
         f"Images of the {spec.organ} were turned into vectors by the encoder "
@@ -81,6 +86,7 @@ def describe(spec: Spec) -> str:
     else:
         parts.append(_axis(spec))
     parts.append(f"Sign: {sign_statement(spec)}.")
+    parts += _transformed(spec)
     return " ".join(parts)
 
 
@@ -129,6 +135,16 @@ def _axis(spec: AxisSpec) -> str:
         f"{spec.axis} of the embedding as it was before any adjustment, by falling "
         f"variance, counted from 1 (atlas {spec.atlas}); no label takes part."
     )
+
+
+def _transformed(spec: VectorSpec | ColumnSpec) -> list[str]:
+    if spec.transform == "none":
+        return []
+    return [
+        "Last, the values of all participants were made normal by their ranks, "
+        "Φ⁻¹((r − 3/8)/(n + 1/4)) with mean ranks for ties; regenie is therefore run "
+        "without --apply-rint."
+    ]
 
 
 def _volumes(spec: Spec) -> list[str]:

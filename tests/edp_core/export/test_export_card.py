@@ -38,6 +38,7 @@ vector = {
         texts.filter(lambda t: t != "eid"), max_size=3
     ).map(tuple),
     "sign": st.sampled_from([1, -1]),
+    "transform": st.sampled_from(["none", "rank-inverse-normal"]),
 }  # fmt: skip
 image = vector | {"phenome": texts, "trait": texts}
 specs = st.one_of(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -78,6 +80,30 @@ def test_both_steps_run(runner: Runner) -> None:
     assert "--bt --firth --approx --pThresh 0.01" in last and "--chr 22" in last
     assert "imp_22.bgen --ref-first --sample" in last and "--bsize 400" in last
     assert "bt_step1_pred.list" in last and "keep.tsv" in last
+
+
+def test_traits_normal_by_their_ranks_are_not_ranked_again(
+    make: SimpleNamespace, tmp_path: Path
+) -> None:
+    ranked = make.column("ranked")
+    spec = ranked.spec.model_copy(update={"transform": "rank-inverse-normal"})
+    files = render(make.request(make.column(), replace(ranked, spec=spec)))
+    script = files["run_regenie.sh"].decode()
+    parts = script.split("# quantitative traits:")
+    assert len(parts) == 3 and "#   volume\n" in parts[1]
+    assert "--qt --apply-rint" in parts[1]
+    assert "#   ranked\n" in parts[2] and "--qt; fi" in parts[2]
+    assert "--qt --apply-rint" not in parts[2]
+    methods = files["methods.md"].decode()
+    assert "(ranked): whole-genome regression of quantitative traits, rank-inv" in (
+        methods
+    )
+    assert "(volume): whole-genome regression of quantitative traits, rank-norm" in (
+        methods
+    )
+    assert "made normal by their ranks" in json.loads(files["cards/ranked.json"])["how"]
+    assert "ranks" not in json.loads(files["cards/volume.json"])["how"]
+    assert "But for ranked: normal by their ranks" in files["README.txt"].decode()
 
 
 def test_one_chromosome_and_quality_control(runner: Runner, tmp_path: Path) -> None:
