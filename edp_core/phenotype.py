@@ -32,6 +32,7 @@ from edp_core.scoring import adjust, axes, classifier, clusters, fewshot
 from edp_core.scoring.classifier import POOLED
 from edp_core.scoring.discriminant import effective_axes
 from edp_core.stats.ranks import rank_test
+from edp_core.stats.transform import rank_inverse_normal
 
 __all__ = [
     "SPEC",
@@ -125,6 +126,9 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
             scores, figures = _like_cluster(spec, inputs, seen=seen)
         values = np.full(len(eids), np.nan)
         values[seen] = spec.sign * scores
+    if spec.transform == "rank-inverse-normal":
+        # last, and over everybody at once: folds have made the score comparable
+        values = rank_inverse_normal(values)
     counts = {"n": int(np.isfinite(values).sum())}
     return Phenotype(spec, eids, values, "quantitative", folds, counts | figures)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
+from scipy import stats
 
 from edp_core.appraisal.control import control_score
 from edp_core.artifacts import read_cohort, read_inputs, read_phenome
@@ -22,6 +23,7 @@ from edp_core.phenotype import (
     adjusted_vectors,
     evaluate,
 )
+from edp_core.stats.transform import rank_inverse_normal
 from edp_core.store import Store, read_table
 from edp_core.study import load_study
 
@@ -97,6 +99,28 @@ def test_minus_one_turns_the_score_round(inputs, recipe, method):
     down = evaluate(recipe(method, sign=-1), inputs)
     np.testing.assert_array_equal(down.values, -up.values)
     assert up.figures == down.figures
+
+
+@pytest.mark.parametrize("method", ["classifier", "cluster"])
+def test_ranks_are_made_normal_after_the_sign(inputs, recipe, method):
+    plain = evaluate(recipe(method, sign=-1), inputs)
+    found = evaluate(recipe(method, sign=-1, transform="rank-inverse-normal"), inputs)
+    np.testing.assert_array_equal(found.values, rank_inverse_normal(plain.values))
+    known = np.isfinite(plain.values)
+    assert stats.spearmanr(found.values[known], plain.values[known]).statistic == (
+        pytest.approx(1)
+    )
+    assert found.figures == plain.figures
+
+
+def test_a_column_that_does_not_vary_has_no_ranks(inputs):
+    people = inputs.participants.assign(same=4.0)
+    spec = ColumnSpec(
+        name="same", population="everyone", cohort=inputs.keys["cohort"],
+        column="same", transform="rank-inverse-normal",
+    )  # fmt: skip
+    with pytest.raises(InputError, match="fewer than two distinct values"):
+        evaluate(spec, replace(inputs, participants=people))
 
 
 def test_higher_is_more_like_the_cases(inputs, recipe):
