@@ -13,6 +13,10 @@ Ints = NDArray[np.int64]
 _Z95 = float(ndtri(0.975))
 _TIE = 1e-7
 """Relative tolerance within which two tables count as equally likely, as in R."""
+_FAR = -50.0
+"""Log-probability, less that of the table seen, below which a tail is not summed."""
+_TABLES = 8192
+"""Tables at a time, so that memory stays small."""
 
 
 # The four counts of one table are one thing, hence more than three positional ones.
@@ -43,33 +47,26 @@ def log10p(  # noqa: PLR0917
 
     Notes
     -----
-    For each distinct pair of margins the log-probabilities over the support come
-    from log-factorials, are sorted, and summed by a running logaddexp; the p of a
-    table is the sum up to the last log-probability that is not above its own.
+    The probabilities of the tables with given margins rise to the mode and fall after
+    it (they are log-concave), so those at most as likely as the one seen are two tails.
+    Bisection finds where each begins and where its terms, relative to the one seen,
+    fall below e⁻⁵⁰; between these p/P(seen) is summed, and log p = log P(seen) + the
+    logarithm of that sum, so nothing underflows. What is left out is below 10⁻¹⁵ of
+    the sum for tails of up to a million terms.
 
     Examples
     --------
     >>> round(float(10 ** -log10p(8, 10, 9, 20)), 6)
     0.005477
     """
-    shape, (a_, row_, col_, n_) = _tables(a, row, col, n)
-    result = np.zeros(a_.size)
-    if a_.size:
-        factorials = gammaln(np.arange(int(n_.max()) + 1) + 1.0)
-        margins = np.stack([row_, col_, n_], axis=1)
-        distinct, group = np.unique(margins, axis=0, return_inverse=True)
-        order = np.argsort(group, kind="stable")
-        ends = np.cumsum(np.bincount(group.ravel(), minlength=len(distinct)))
-        for (r, c, total), members in zip(
-            distinct.tolist(), np.split(order, ends[:-1]), strict=True
-        ):
-            first = max(0, r + c - total)
-            log_pmf = _log_pmf(r, c, total, factorials=factorials)
-            ascending = np.sort(log_pmf)
-            summed = np.logaddexp.accumulate(ascending)
-            seen = log_pmf[a_[members] - first]
-            last = np.searchsorted(ascending, seen + np.log1p(_TIE), side="right") - 1
-            result[members] = np.maximum(-summed[last] / np.log(10), 0.0)
+    shape, tables = _tables(a, row, col, n)
+    result = np.zeros(tables[0].size)
+    if result.size:
+        factorials = gammaln(np.arange(int(tables[3].max()) + 1) + 1.0)
+        for start in range(0, result.size, _TABLES):
+            some = slice(start, start + _TABLES)
+            seen, *margins = (counts[some] for counts in tables)
+            result[some] = _log10p(seen, margins, factorials=factorials)
     return result.reshape(shape)
 
 
@@ -110,9 +107,8 @@ def odds_ratio(  # noqa: PLR0917
     return middle, low, high
 
 
-def _log_pmf(row: int, col: int, n: int, *, factorials: Floats) -> Floats:
-    """Log-probability of every possible count of both, smallest count first."""
-    a = np.arange(max(0, row + col - n), min(row, col) + 1)
+def _log10p(seen: Ints, margins: list[Ints], *, factorials: Floats) -> Floats:
+    row, col, n = margins
     fixed = (
         factorials[row]
         + factorials[n - row]
@@ -120,13 +116,54 @@ def _log_pmf(row: int, col: int, n: int, *, factorials: Floats) -> Floats:
         + factorials[n - col]
         - factorials[n]
     )
-    cells = (
-        factorials[a]
-        + factorials[row - a]
-        + factorials[col - a]
-        + factorials[n - row - col + a]
-    )
-    return np.asarray(fixed - cells, dtype=np.float64)
+
+    def relative(count: Ints, at: Ints | slice = slice(None)) -> Floats:
+        """Log-probability of other counts of both, less that of the one seen."""
+        r, c, total = row[at], col[at], n[at]
+        cells = (
+            factorials[count]
+            + factorials[r - count]
+            + factorials[c - count]
+            + factorials[total - r - c + count]
+        )
+        return np.asarray(fixed[at] - cells - own[at], dtype=np.float64)
+
+    own = np.zeros(seen.size)
+    own = relative(seen)
+    low, high = np.maximum(0, row + col - n), np.minimum(row, col)
+    # floats hold these products to the unit, and next to the mode is as good as it
+    mode = np.floor((row + 1.0) * (col + 1.0) / (n + 2.0)).astype(np.int64)
+    mode = np.clip(mode, low, high)
+
+    def first(least: float, *, rising: bool) -> Ints:
+        """The count nearest the mode, on one side, that is no more likely than asked.
+
+        The mode itself belongs to the rising side.
+        """
+        sign = -1 if rising else 1
+        inside = np.full_like(mode, -1 if rising else 0)
+        outside = (mode - low if rising else high - mode) + 1
+        while np.any(outside - inside > 1):
+            middle = (inside + outside) // 2
+            at = np.clip(mode + sign * middle, low, high)
+            open_, likely = outside - inside > 1, relative(at) > least
+            inside = np.where(open_ & likely, middle, inside)
+            outside = np.where(open_ & ~likely, middle, outside)
+        return np.asarray(mode + sign * outside)
+
+    tie = float(np.log1p(_TIE))
+    total = np.zeros(seen.size)
+    for rising in (True, False):
+        near, far = first(tie, rising=rising), first(_FAR, rising=rising)
+        lengths = np.abs(far - near)
+        table = np.repeat(np.arange(seen.size), lengths)
+        within = np.arange(table.size) - np.repeat(
+            np.cumsum(lengths) - lengths, lengths
+        )
+        count = near[table] + (-within if rising else within)
+        terms = np.exp(relative(count, table))
+        total += np.bincount(table, weights=terms, minlength=seen.size)
+    return np.asarray(np.maximum(-(own + np.log(total)) / np.log(10), 0.0))
 
 
 def _tables(  # noqa: PLR0917

@@ -1,5 +1,8 @@
+import mpmath
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import Table2x2
 
@@ -37,6 +40,39 @@ def test_equals_scipy(n):
             compared += 1
             assert found[k] == pytest.approx(-np.log10(expected), abs=1e-9)
     assert compared > 60
+
+
+def _exactly(a, row, col, n):
+    """−log10 p with 50 digits: every table no more likely than the one seen."""
+    with mpmath.workdps(50):
+        ways = [
+            mpmath.binomial(col, x) * mpmath.binomial(n - col, row - x)
+            for x in range(max(0, row + col - n), min(row, col) + 1)
+        ]
+        own = mpmath.binomial(col, a) * mpmath.binomial(n - col, row - a)
+        within = mpmath.fsum(w for w in ways if w <= own * (1 + mpmath.mpf(1e-7)))
+        return float(-mpmath.log10(within / mpmath.binomial(n, row)))
+
+
+def test_equals_mpmath_beyond_underflow():
+    tables = [
+        (900, 1500, 1000, 45_714), (1400, 1500, 1500, 45_714), (0, 1500, 900, 45_714),
+        (33, 1500, 1000, 45_714), (60, 1500, 1000, 45_714), (1, 1, 1, 45_714),
+    ]  # fmt: skip
+    found = fisher.log10p(*np.array(tables).T)
+    assert found[:2].min() > 700, "far below the smallest float"
+    for value, table in zip(found, tables, strict=True):
+        assert value == pytest.approx(_exactly(*table), abs=1e-9)
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_every_table_of_small_margins(data):
+    n = data.draw(st.integers(0, 30))
+    row, col = data.draw(st.integers(0, n)), data.draw(st.integers(0, n))
+    a = data.draw(st.integers(max(0, row + col - n), min(row, col)))
+    expected = max(_exactly(a, row, col, n), 0)
+    assert fisher.log10p(a, row, col, n) == pytest.approx(expected, abs=1e-12)
 
 
 def test_symmetric_tables_share_their_p():
