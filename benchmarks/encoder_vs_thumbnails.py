@@ -18,6 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from edp_core.artifacts import read_inputs
 from edp_core.scoring import adjust, classifier
+from edp_core.scoring.folds import fold_partition
 from edp_core.store import Store, read_array, read_table
 from edp_core.study import load_study
 from edp_core.vectors.embedding import Embedding
@@ -65,7 +66,7 @@ def main() -> None:
     inputs = read_inputs(study, store, organ=organ, encoder=encoder)
     people = inputs.participants.iloc[inputs.seen]
     analysis = study.analysis
-    folds = classifier.fold_partition(
+    folds = fold_partition(
         len(inputs.participants), analysis.folds, seed=analysis.seed
     )[inputs.seen]
     images = store.at(f"images/{organ}")

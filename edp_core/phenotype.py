@@ -29,8 +29,9 @@ from edp_core.recipe import (
     VectorSpec,
 )
 from edp_core.scoring import adjust, axes, classifier, clusters, fewshot
-from edp_core.scoring.classifier import POOLED
-from edp_core.scoring.discriminant import effective_axes
+from edp_core.scoring.folds import fold_partition
+from edp_core.scoring.moments import effective_axes
+from edp_core.scoring.scorer import POOLED
 from edp_core.stats.ranks import rank_test
 from edp_core.stats.transform import rank_inverse_normal
 
@@ -208,7 +209,7 @@ def _classified(
     cases, labelled, figures = _labels(spec, inputs, seen)
     vectors = adjusted_vectors(spec, inputs)
     n = len(inputs.participants)
-    folds = classifier.fold_partition(n, spec.folds, seed=spec.fold_seed)
+    folds = fold_partition(n, spec.folds, seed=spec.fold_seed)
     scores = classifier.score_trait(
         vectors,
         cases,

@@ -5,65 +5,53 @@ The closed form, and why scores are taken out of fold, stand in `docs/science.md
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
 from edp_core.errors import InputError
-from edp_core.scoring.discriminant import Discriminant
-from edp_core.stats.ranks import RankTests, rank_test
+from edp_core.people.eligibility import Eligibility
+from edp_core.recipe import Oversampling, Scoring
+from edp_core.scoring.checked import (
+    Cases,
+    columns_of,
+    folds_of,
+    held_counts,
+    standardised,
+    trait_rows,
+    vectors_of,
+)
+from edp_core.scoring.discriminant import TraitRows
+from edp_core.scoring.folds import fold_partition, why_not
+from edp_core.scoring.scorer import Scorer
+from edp_core.stats.ranks import RankTests, rank_test_rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-POOLED = float(np.sqrt(2))
-"""Inflation of the rank test of out-of-fold scores pooled over folds."""
 _BLOCK = 64
-"""Traits scored at a time: bounds memory at about 3 · n · 64 float64."""
-
-
-def fold_partition(n: int, n_folds: int, *, seed: int) -> NDArray[np.int8]:
-    """Fold of each participant: random, blind to every trait, sizes within one.
-
-    Parameters
-    ----------
-    n
-        Participants.
-    n_folds
-        From 2 to 127, at most ``n``.
-    seed
-        Of the permutation.
-
-    Returns
-    -------
-    (n,) int8 from 0 to n_folds − 1. One partition serves every trait of a study.
-
-    Raises
-    ------
-    InputError
-        Where ``n_folds`` is out of range.
-    """
-    if not 2 <= n_folds <= min(n, 127):
-        raise InputError(
-            f"{n_folds} folds for {n} participants",
-            "choose at least 2 folds, at most 127, and no more than participants",
-        )
-    folds = np.empty(n, dtype=np.int8)
-    folds[np.random.default_rng(seed).permutation(n)] = np.arange(n) % n_folds
-    return folds
+"""Traits scored at a time: bounds memory at about 64 · n float64."""
 
 
 def scan_phenome(
     vectors: ArrayLike,
-    cases: ArrayLike,
+    cases: Cases,
     *,
-    folds: ArrayLike,
+    folds: ArrayLike | None = None,
+    n_folds: int = 10,
+    oversampling: Oversampling = "expected",
+    score: Scoring = "out-of-fold",
     shrinkage: float = 0.1,
     min_cases: int = 20,
+    eligible: Eligibility | None = None,
     baseline: ArrayLike | None = None,
+    rng: np.random.Generator | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Discriminate every trait from one embedding and test its out-of-fold scores.
+    """Discriminate every trait from one embedding and test its scores.
 
     Parameters
     ----------
@@ -71,25 +59,44 @@ def scan_phenome(
         (n, n_axes) embedding, no missing values. Axes are taken as they are, not
         standardised: the ridge bears on axes of small variance.
     cases
-        (n, n_traits) bool.
+        (n, n_traits) bool, dense or sparse.
     folds
-        (n,) integers, the fold each participant is held out with (`fold_partition`).
+        (n,) integers, the fold each participant is held out with. By default
+        `fold_partition` of ``n_folds``, seeded by ``rng``.
+    oversampling
+        ``expected``: SMOTE in closed-form expectation. ``sampled``: one draw of
+        imbalanced-learn's SMOTE in each fold. ``none``: classes as they are.
+    score
+        ``out-of-fold``: each participant by the model that did not see its fold.
+        ``held-out``: the second half of the folds by the model of the first; its p is
+        exact, half of the participants have no score. ``leave-one-out``: without
+        oversampling only. ``best-of-fold``: everybody by the one model with the best
+        AUC in its held-out fold, as in the paper; **optimistic**, since most were in
+        its training: 0.82 is reached on labels drawn at random.
     shrinkage
-        α ≥ 0: the ridge is λ = α · the mean axis sum of squares in training.
+        α ≥ 0: the ridge is λ = α · the mean axis sum of squares in training, twice
+        that with oversampling, which doubles the number of participants.
     min_cases
         A trait with fewer cases, or fewer controls, is not scored.
+    eligible
+        For each trait, who is neither case nor control; by default everybody counts.
     baseline
-        (n, n_covariates) numbers, e.g. age and sex, scored by the same discriminant
-        in the same folds for comparison; standardised by the training participants
-        of each fold, NaN filled with their mean. Nothing of the held-out is used.
+        (n, n_covariates) numbers, e.g. age, sex and BMI, scored by the same
+        discriminant without oversampling in the same folds for comparison; scaled
+        once over everybody, labels unseen; NaN takes the mean.
+    rng
+        For the folds where none are given, and for ``sampled``; by default seed 0.
+    report
+        Called with traits done and their number.
 
     Returns
     -------
     DataFrame
-        One row per trait in the order of ``cases``: ``n_cases``, ``n_controls``,
-        ``auc``, ``auc_low``, ``auc_high``, ``log10p`` (pooled out-of-fold scores,
-        two-sided, with inflation √2), ``baseline_auc``, ``increment``
-        (= auc − baseline_auc) and ``reason``: empty, or why the figures are NaN.
+        One row per trait in the order of ``cases``: ``n_cases``, ``n_controls`` (that
+        count for the trait), ``auc``, ``auc_low``, ``auc_high``, ``log10p``
+        (two-sided, with inflation √2 for pooled scores), ``baseline_auc``,
+        ``increment`` (= auc − baseline_auc) and ``reason``: empty, or why the figures
+        are NaN.
 
     Raises
     ------
@@ -99,36 +106,114 @@ def scan_phenome(
 
     Notes
     -----
-    Discriminant of Fisher with a ridge, by the closed form of `docs/science.md`:
-    totals minus held-out blocks give each fold's training moments, and one Cholesky
-    per fold serves every trait. scikit-learn's LinearDiscriminantAnalysis
-    (solver="lsqr", shrinkage=α·tr S_T / (α·tr S_T + tr S_w)) has the same direction.
+    Discriminant of Fisher with a ridge, by the closed form of `docs/science.md`.
+    scikit-learn's LinearDiscriminantAnalysis (solver="lsqr",
+    shrinkage=λm / (λm + tr S_w)) has the same direction.
     """
-    z, y, fold = _checked(vectors, cases, folds=folds)
-    trained = Discriminant.of_embedding(z, fold, shrinkage=shrinkage)
-    other = (
-        None if baseline is None else _covariates(baseline, fold, shrinkage=shrinkage)
-    )
-    reasons = _reasons(y, fold, min_cases=min_cases)
+    chance = rng if rng is not None else np.random.default_rng(0)
+    z = vectors_of(vectors)
+    flags = columns_of(cases, len(z))
+    if folds is None:
+        folds = fold_partition(len(z), n_folds, seed=int(chance.integers(2**32)))
+    fold = folds_of(folds, len(z))
+    prepared = partial(Scorer.of, shrinkage=shrinkage, score=score)
+    seed = int(chance.integers(2**32))
+    scorer = prepared(z, fold, oversampling=oversampling, seed=seed)
+    traits = trait_rows(flags, eligible, scorer.moments)
+    held = [held_counts(trait, scorer.moments) for trait in traits]
+    reasons = [why_not(h, min_cases=min_cases, trains=scorer.scored) for h in held]
     usable = np.flatnonzero([not reason for reason in reasons])
-    figures = np.full((y.shape[1], 5), np.nan)
-    for block in _blocks(usable):
-        labels = y[:, block]
-        tests = rank_test(
-            trained.scores(labels), labels, inflation=POOLED, axes=trained.axes
-        )
-        figures[block, :4] = _columns(tests)
+    other = None
+    if baseline is not None:
+        x = standardised(baseline, len(z))
+        other = prepared(x, fold, oversampling="none")
+    figures = np.full((len(traits), 5), np.nan)
+    for start in range(0, len(usable), _BLOCK):
+        block = usable[start : start + _BLOCK]
+        part = [traits[k] for k in block]
+        figures[block, :4] = _figures(_tested(scorer, part))
         if other is not None:
-            figures[block, 4] = rank_test(other.scores(labels), labels).auc
-    n_cases = y.sum(axis=0)
-    table = pd.DataFrame(
-        figures, columns=["auc", "auc_low", "auc_high", "log10p", "baseline_auc"]
-    )
-    table.insert(0, "n_cases", n_cases.astype(np.int64))
-    table.insert(1, "n_controls", (len(y) - n_cases).astype(np.int64))
+            figures[block, 4] = _tested(other, part).auc
+        report(start + len(block), len(usable))
+    columns = ["auc", "auc_low", "auc_high", "log10p", "baseline_auc"]
+    table = pd.DataFrame(figures, columns=columns)
+    counts = np.array([[h.sum() for h in pair] for pair in held]).reshape(-1, 2)
+    table.insert(0, "n_cases", counts[:, 0].astype(np.int64))
+    table.insert(1, "n_controls", counts[:, 1].astype(np.int64))
     table["increment"] = table["auc"] - table["baseline_auc"]
     table["reason"] = reasons
     return table
+
+
+def score_traits(
+    vectors: ArrayLike,
+    cases: Cases,
+    *,
+    folds: ArrayLike,
+    shrinkage: float = 0.1,
+    oversampling: Oversampling = "none",
+    score: Scoring = "out-of-fold",
+    eligible: ArrayLike | None = None,
+    seed: int = 0,
+) -> Floats:
+    """Discriminant scores of several traits for everybody.
+
+    Parameters
+    ----------
+    vectors, folds, shrinkage, oversampling, score
+        As for `scan_phenome`.
+    cases
+        (n, k) bool, dense or sparse.
+    eligible
+        (n,) bool, who is learnt from; the others are scored all the same. By default
+        everybody.
+    seed
+        Of sampled oversampling.
+
+    Returns
+    -------
+    (n, k) float64, higher = more like the cases; in within-class standard deviations
+    of the training participants, from the mean of the training controls
+    (leave-one-out: predicted share of cases). NaN where a held-out split gives none.
+
+    Raises
+    ------
+    InputError
+        As for `scan_phenome`, and where a training part has no cases or no controls.
+    """
+    z = vectors_of(vectors)
+    flags = columns_of(cases, len(z))
+    among = None
+    if eligible is not None:
+        learnt = np.asarray(eligible, dtype=bool)
+        if learnt.shape != (len(z),):
+            raise InputError(
+                f"eligible of shape {learnt.shape} does not meet {len(z)} participants",
+                "give one entry for each participant",
+            )
+        outside = sparse.csc_array(~learnt[:, None])
+        flags = sparse.csc_array(flags.multiply(learnt[:, None]))
+        among = Eligibility(outside, np.zeros(flags.shape[1], dtype=np.int64))
+    scorer = Scorer.of(
+        z, folds_of(folds, len(z)), shrinkage=shrinkage, oversampling=oversampling,
+        score=score, seed=seed,
+    )  # fmt: skip
+    traits = trait_rows(flags, among, scorer.moments)
+    for trait in traits:
+        reason = why_not(
+            held_counts(trait, scorer.moments), min_cases=1, trains=scorer.scored
+        )
+        if reason:
+            raise InputError(
+                f"The trait cannot be scored: {reason}",
+                "keep more labels or choose fewer folds; the cluster-guided score "
+                "needs 2 cases only",
+            )
+    scores = np.empty((len(z), len(traits)))
+    for start in range(0, len(traits), _BLOCK):
+        rows = scorer.rows(traits[start : start + _BLOCK])
+        scores[scorer.moments.order, start : start + _BLOCK] = rows.T
+    return scores
 
 
 def score_trait(
@@ -138,13 +223,15 @@ def score_trait(
     folds: ArrayLike,
     shrinkage: float = 0.1,
     labelled: ArrayLike | None = None,
+    oversampling: Oversampling = "none",
+    score: Scoring = "out-of-fold",
+    eligible: ArrayLike | None = None,
+    seed: int = 0,
 ) -> Floats:
-    """Out-of-fold discriminant scores of one trait.
+    """Discriminant scores of one trait; see `score_traits`.
 
     Parameters
     ----------
-    vectors, folds, shrinkage
-        As for `scan_phenome`.
     cases
         (n,) bool.
     labelled
@@ -154,20 +241,13 @@ def score_trait(
 
     Returns
     -------
-    (n,) float64, higher = more like the cases; in within-class standard deviations
-    of the training participants, from the mean of the training controls.
-
-    Raises
-    ------
-    InputError
-        As for `scan_phenome`, and where the training part of a fold has no cases or
-        no controls.
+    (n,) float64.
     """
     y = np.asarray(cases, dtype=bool)
     if y.ndim != 1:
         raise InputError(
             f"cases have shape {y.shape}, not one column",
-            "use scan_phenome for several traits",
+            "use score_traits for several traits",
         )
     if labelled is not None:
         known = np.asarray(labelled, dtype=bool)
@@ -177,84 +257,44 @@ def score_trait(
                 "give one entry for each participant",
             )
         y = y & known
-    z, y_matrix, fold = _checked(vectors, y[:, None], folds=folds)
-    reason = _reasons(y_matrix, fold, min_cases=1)[0]
-    if reason:
-        raise InputError(
-            f"The trait cannot be scored: {reason}",
-            "keep more labels or choose fewer folds; the cluster-guided score needs "
-            "2 cases only",
-        )
-    return Discriminant.of_embedding(z, fold, shrinkage=shrinkage).scores(y_matrix)[
-        :, 0
-    ]
+    return score_traits(
+        vectors,
+        y[:, None],
+        folds=folds,
+        shrinkage=shrinkage,
+        oversampling=oversampling,
+        score=score,
+        eligible=eligible,
+        seed=seed,
+    )[:, 0]
 
 
-def _covariates(
-    baseline: ArrayLike, fold: NDArray[np.int64], *, shrinkage: float
-) -> Discriminant:
-    x = np.asarray(baseline, dtype=np.float64)
-    if x.ndim != 2 or len(x) != fold.size or np.any(np.isinf(x)):
-        raise InputError(
-            f"baseline of shape {x.shape} does not meet {fold.size} participants, "
-            "or has infinite values",
-            "give one row of finite numbers, or NaN, for each participant",
-        )
-    return Discriminant.of_covariates(x, fold, shrinkage=shrinkage)
+def _tested(scorer: Scorer, traits: Sequence[TraitRows]) -> RankTests:
+    rows = scorer.rows(traits)
+    n = rows.shape[1]
+    counted: list[Bools | None] = []
+    for trait in traits:
+        mask = None
+        if len(trait.aside):
+            mask = np.ones(n, dtype=bool)
+            mask[trait.aside] = False
+            mask[trait.cases] = True
+        counted.append(mask)
+    flags = [trait.cases for trait in traits]
+    if scorer.score == "held-out":  # the first half has no score
+        start = int(scorer.moments.starts[1])
+        rows = np.ascontiguousarray(rows[:, start:])
+        flags = [rows_[rows_ >= start] - start for rows_ in flags]
+        counted = [None if mask is None else mask[start:] for mask in counted]
+    pooled = scorer.inflation > 1
+    return rank_test_rows(
+        rows,
+        flags,
+        counted=counted,
+        inflation=scorer.inflation,
+        axes=scorer.moments.axes if pooled else None,
+    )
 
 
-def _checked(
-    vectors: ArrayLike, cases: ArrayLike, *, folds: ArrayLike
-) -> tuple[Floats, Bools, NDArray[np.int64]]:
-    z = np.asarray(vectors, dtype=np.float64)
-    y = np.asarray(cases, dtype=bool)
-    fold = np.asarray(folds)
-    if (
-        z.ndim != 2
-        or y.ndim != 2
-        or fold.ndim != 1
-        or len({*map(len, (z, y, fold))}) > 1
-    ):
-        raise InputError(
-            f"vectors {z.shape}, cases {y.shape} and folds {fold.shape} do not meet",
-            "give one row for each participant in all three",
-        )
-    bad = int(np.count_nonzero(~np.isfinite(z).all(axis=1)))
-    if bad:
-        raise InputError(
-            f"{bad} of {len(z)} vectors have missing or infinite values",
-            "leave those participants out first",
-        )
-    if np.unique(fold).size < 2:
-        raise InputError(
-            "there are fewer than two folds", "make folds with fold_partition"
-        )
-    return z, y, fold.astype(np.int64)
-
-
-def _reasons(y: Bools, fold: NDArray[np.int64], *, min_cases: int) -> list[str]:
-    """Why each trait is not scored; empty where it can be."""
-    labels = np.unique(fold)
-    sizes = np.array([np.count_nonzero(fold == f) for f in labels])
-    held = np.stack([y[fold == f].sum(axis=0) for f in labels])
-    reasons = [""] * y.shape[1]
-    for trait, held_cases in enumerate(held.T):
-        for name, counts in (("cases", held_cases), ("controls", sizes - held_cases)):
-            total = int(counts.sum())
-            if reasons[trait]:
-                break
-            if total < min_cases:
-                reasons[trait] = f"fewer than {min_cases} {name}"
-            elif total in counts:
-                where = labels[np.argmax(counts == total)]
-                reasons[trait] = f"no {name} in training of fold {where}"
-    return reasons
-
-
-def _blocks(traits: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(traits), _BLOCK):
-        yield traits[start : start + _BLOCK]
-
-
-def _columns(tests: RankTests) -> Floats:
+def _figures(tests: RankTests) -> Floats:
     return np.stack([tests.auc, tests.auc_low, tests.auc_high, tests.log10p], axis=1)

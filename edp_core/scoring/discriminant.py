@@ -1,7 +1,8 @@
 """The regularised two-class discriminant in closed form, all traits and folds at once.
 
-Training moments are totals minus the held-out block, so that one Cholesky per fold
-serves every trait; the derivation stands in `docs/science.md`.
+One Cholesky per fold serves every trait as long as everybody counts and nothing is
+drawn. Where some are left aside, or synthetic cases are expected, a trait changes the
+matrix by as many ranks as it has cases; the derivation stands in `docs/science.md`.
 """
 
 from __future__ import annotations
@@ -9,209 +10,221 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgError, cho_solve, cholesky, eigvalsh
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.linalg import cho_solve, solve_triangular
 
-from edp_core.errors import InputError
+from edp_core.recipe import Oversampling
+from edp_core.scoring import smote
+from edp_core.scoring.moments import Base, Moments, factorised
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class _Fold:
-    """What a fold holds that does not depend on the trait.
+class Direction:
+    """Discriminant of one trait in one fold.
 
-    ``held`` are the rows held out (n_held, m); ``total`` (m,) the sum and ``n`` the
-    number of the training participants; ``factor`` the lower Cholesky factor of
-    their S_T + λI; ``training`` their rows, kept only where totals do not serve.
+    ``t = (wᵀz − origin) / sd`` is 0 at the mean of the training controls and in units
+    of the within-class standard deviation of the training participants, real ones.
     """
 
-    rows: NDArray[np.int64]
-    held: Floats
-    n: int
-    total: Floats
-    factor: Floats
-    ridge: float
-    training: Floats | None = None
+    w: Floats
+    origin: float
+    sd: float
 
 
-@dataclass(frozen=True)
-class Discriminant:
-    """An embedding or covariates, made ready to score any number of traits.
-
-    Attributes
-    ----------
-    folds
-        One entry per fold.
-    axes
-        Effective number of axes: Σ h², h = s/(s + λ) over the eigenvalues s of the
-        total scatter.
-    """
-
-    folds: list[_Fold]
-    axes: float
-
-    @classmethod
-    def of_embedding(
-        cls, z: Floats, fold: NDArray[np.int64], *, shrinkage: float
-    ) -> Discriminant:
-        """Prepare an embedding.
-
-        Parameters
-        ----------
-        z
-            (n, m) without missing values; axes are taken as they are.
-        fold
-            (n,) fold of each participant.
-        shrinkage
-            α ≥ 0, λ = α · tr(S_T)/m of the training participants.
-
-        Raises
-        ------
-        InputError
-            Where the scatter of a training part is singular.
-        """
-        z = z - z.mean(axis=0)
-        rows = [np.flatnonzero(fold == f) for f in np.unique(fold)]
-        held = [z[r] for r in rows]
-        grams = [block.T @ block for block in held]
-        sums = [block.sum(axis=0) for block in held]
-        gram, total = np.sum(grams, axis=0), np.sum(sums, axis=0)
-        folds = []
-        for r, block, g, s in zip(rows, held, grams, sums, strict=True):
-            n, s_train = len(z) - len(r), total - s
-            scatter = gram - g - np.outer(s_train, s_train) / n
-            factor, ridge = _factor(scatter, shrinkage=shrinkage)
-            folds.append(_Fold(r, block, n, s_train, factor, ridge))
-        return cls(folds, _axes(gram, shrinkage=shrinkage))
-
-    @classmethod
-    def of_covariates(
-        cls, x: Floats, fold: NDArray[np.int64], *, shrinkage: float
-    ) -> Discriminant:
-        """Prepare covariates in units of their own, with missing values.
-
-        Parameters
-        ----------
-        x
-            (n, b), NaN = missing. Each fold centres, scales and fills them (with the
-            mean) by its training participants; a covariate that does not vary among
-            them is left out.
-        fold, shrinkage
-            As for `of_embedding`.
-
-        Raises
-        ------
-        InputError
-            Where no covariate varies.
-        """
-        folds = []
-        for r in (np.flatnonzero(fold == f) for f in np.unique(fold)):
-            kept = np.delete(x, r, axis=0)
-            there = ~np.isnan(kept)
-            count = np.maximum(there.sum(axis=0), 1)
-            mean = np.where(there, kept, 0).sum(axis=0) / count
-            train = np.where(there, kept - mean, 0)
-            sd = np.sqrt(np.mean(train**2, axis=0))
-            varies = sd > 1e-12 * np.abs(mean)
-            if not varies.any():
-                raise InputError(
-                    "no baseline covariate varies among the training participants",
-                    "leave the baseline out",
-                )
-            train = train[:, varies] / sd[varies]
-            held = (x[r] - mean)[:, varies] / sd[varies]
-            held[np.isnan(held)] = 0
-            factor, ridge = _factor(train.T @ train, shrinkage=shrinkage)
-            nothing = np.zeros(train.shape[1])
-            folds.append(_Fold(r, held, len(train), nothing, factor, ridge, train))
-        return cls(folds, float(x.shape[1]))
-
-    def scores(self, cases: NDArray[np.bool_]) -> Floats:
-        """Out-of-fold scores t = (wᵀz − wᵀm_n)/σ of a block of traits.
-
-        Parameters
-        ----------
-        cases
-            (n, k) bool; every training part has at least one case and one control.
-
-        Returns
-        -------
-        (n, k) float64, higher = more like the cases; σ is the within-class standard
-        deviation and m_n the mean of the controls, both of the training participants.
-        """
-        y = cases.astype(np.float64)
-        n_cases = y.sum(axis=0)
-        held_sums = [fold.held.T @ y[fold.rows] for fold in self.folds]
-        totals = np.zeros((0, y.shape[1]))
-        if self.folds[0].training is None:
-            totals = np.sum(held_sums, axis=0)
-        scores = np.empty_like(y)
-        for fold, held_sum in zip(self.folds, held_sums, strict=True):
-            if fold.training is None:
-                s_p = totals - held_sum
-            else:
-                s_p = fold.training.T @ np.delete(y, fold.rows, axis=0)
-            n, n_p = fold.n, n_cases - y[fold.rows].sum(axis=0)
-            d = s_p - np.outer(fold.total, n_p / n)
-            w = np.asarray(cho_solve((fold.factor, True), d), dtype=np.float64)
-            wd = np.sum(w * d, axis=0)
-            controls = np.sum(w * (fold.total[:, None] - s_p), axis=0) / (n - n_p)
-            # wᵀS_w w = wᵀS_T w − c(wᵀd)², and wᵀS_T w = wᵀD − λ‖w‖².
-            within = wd - fold.ridge * np.sum(w * w, axis=0)
-            within -= wd**2 * n / (n_p * (n - n_p))
-            sd = np.sqrt(np.maximum(within, 0) / max(n - 2, 1))
-            scores[fold.rows] = (fold.held @ w - controls) / np.where(sd > 0, sd, 1)
-        return scores
-
-
-def effective_axes(vectors: ArrayLike, *, shrinkage: float) -> float:
-    """Axes a discriminant really uses, for the interval of its pooled scores.
+def shared_directions(base: Base, cases: Floats, counts: Ints) -> list[Direction]:
+    """Directions of many traits for which everybody counts, without oversampling.
 
     Parameters
     ----------
-    vectors
-        (n, m) without missing values.
-    shrinkage
-        α of the discriminant.
-
-    Returns
-    -------
-    Σ h², h = s/(s + λ) over the eigenvalues s of the total scatter; from 0 to m.
-    Pass it as ``axes`` to `edp_core.stats.ranks.rank_test`.
+    base
+        Training participants of the fold.
+    cases
+        (m, k) sum of each trait's training cases.
+    counts
+        (k,) their number; at least 1 and below ``base.n``.
     """
-    z = np.asarray(vectors, dtype=np.float64)
-    z = z - z.mean(axis=0)
-    return _axes(z.T @ z, shrinkage=shrinkage)
+    n_p = counts.astype(np.float64)
+    d = cases - np.outer(base.total / base.n, n_p)
+    w = np.asarray(cho_solve((base.factor, True), d), dtype=np.float64)
+    wd = np.sum(w * d, axis=0)
+    controls = np.sum(w * (base.total[:, None] - cases), axis=0) / (base.n - n_p)
+    # wᵀS_w w = wᵀS_T w − (wᵀD)²/c, and wᵀS_T w = wᵀD − λ‖w‖².
+    within = wd - base.ridge * np.sum(w * w, axis=0)
+    within -= wd**2 * base.n / (n_p * (base.n - n_p))
+    sd = _sd(within, base.n)
+    return [
+        Direction(w[:, k], float(controls[k]), float(sd[k])) for k in range(len(sd))
+    ]
 
 
-def _axes(scatter: Floats, *, shrinkage: float) -> float:
-    eigenvalues = np.maximum(eigvalsh(scatter), 0)
-    total = eigenvalues + shrinkage * eigenvalues.mean()
-    kept = total > 0
-    return float(np.sum((eigenvalues[kept] / total[kept]) ** 2))
+@dataclass(frozen=True)
+class TraitRows:
+    """One trait, as rows of `Moments.z`.
+
+    Attributes
+    ----------
+    cases
+        Rows of the cases, ascending.
+    aside
+        Rows of those who do not count as controls, ascending; cases among them count.
+    """
+
+    cases: Ints
+    aside: Ints
 
 
-def _factor(scatter: Floats, *, shrinkage: float) -> tuple[Floats, float]:
-    """Lower Cholesky factor of scatter + λI, and λ."""
-    if not (np.isfinite(shrinkage) and shrinkage >= 0):
-        raise InputError(
-            f"shrinkage is {shrinkage}", "choose a number from 0, for instance 0.1"
+class TraitDirections:
+    """Directions of one trait, fold by fold, whoever counts and whatever is drawn.
+
+    Parameters
+    ----------
+    moments
+        The embedding.
+    trait
+        Who has it and who does not count.
+    oversampling
+        ``none``, ``expected`` or ``sampled``.
+    rng
+        For ``sampled``.
+    """
+
+    def __init__(
+        self,
+        moments: Moments,
+        trait: TraitRows,
+        *,
+        oversampling: Oversampling,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.moments = moments
+        self.trait = trait
+        self.oversampling = oversampling
+        self.rng = rng
+        self.back = np.isin(trait.cases, trait.aside, assume_unique=True)
+        """Cases who are not in the base and come back into it."""
+        n = len(moments.z) - len(trait.aside) + int(self.back.sum())
+        self.flipped = 2 * len(trait.cases) > n and oversampling != "none"
+        """Cases are the majority: the controls are the ones drawn towards."""
+        self.few = self._controls() if self.flipped else trait.cases
+        self.found = None
+        if oversampling == "expected" and len(self.few) > 1:
+            self.found = smote.neighbours_of(
+                moments.z[self.few], n_folds=moments.n_folds
+            )
+
+    def _controls(self) -> Ints:
+        others = np.ones(len(self.moments.z), dtype=bool)
+        others[self.trait.aside] = False
+        others[self.trait.cases] = False
+        return np.flatnonzero(others)
+
+    def of_fold(self, fold: int, base: Base) -> Direction:
+        """Direction learnt without a fold; ``base`` is that fold's."""
+        held = self.moments.held(fold)
+        z, cases = self.moments.z, self.trait.cases
+        kept = (cases < held.start) | (cases >= held.stop)
+        x, back = z[cases[kept]], z[cases[kept & self.back]]
+        n, n_p = base.n + len(back), len(x)
+        total, of_cases = base.total + back.sum(axis=0), x.sum(axis=0)
+        m_p, m_n = of_cases / n_p, (total - of_cases) / (n - n_p)
+        few = x
+        if self.flipped:
+            few = z[self.few[(self.few < held.start) | (self.few >= held.stop)]]
+        missing = abs(n - 2 * n_p)
+        if self.oversampling == "none" or not missing:
+            w = _solved(base, (m_p - m_n, total / n), size=n, extra=_Extra(back, None))
+        elif self.oversampling == "sampled":
+            assert self.rng is not None
+            drawn = smote.sampled(few, missing, rng=self.rng)
+            grown = (few.sum(axis=0) + drawn.sum(axis=0)) / (len(few) + missing)
+            apart, middle = _sides(grown, (m_p, m_n), flipped=self.flipped)
+            extra = _Extra(np.concatenate([back, drawn]), None)
+            w = _solved(base, (apart, middle), size=n + missing, extra=extra)
+        else:
+            weights = self._weights(held)
+            synthetic = few.T @ weights.drawn / (2 * len(few))
+            grown = (few.sum(axis=0) + missing * synthetic) / (len(few) + missing)
+            apart, middle = _sides(grown, (m_p, m_n), flipped=self.flipped)
+            scaled = smote.Weights(weights.matrix * (missing / len(few)), weights.drawn)
+            extra = _Extra(back, (few, scaled))
+            if not self.flipped and len(back) == len(x):
+                # the cases come back and are drawn towards: one change, not two
+                ones = sparse.eye_array(len(few), format="csr")
+                scaled = smote.Weights(scaled.matrix + ones, weights.drawn)
+                extra = _Extra(back[:0], (few, scaled))
+            w = _solved(base, (apart, middle), size=n + missing, extra=extra)
+        inside = w @ base.gram @ w + float(np.sum((back @ w) ** 2))
+        inside -= n_p * float(m_p @ w) ** 2 + (n - n_p) * float(m_n @ w) ** 2
+        return Direction(w, float(m_n @ w), float(_sd(np.array(inside), n)))
+
+    def _weights(self, held: slice) -> smote.Weights:
+        if self.found is None:
+            return smote.ALONE
+        return smote.weights_among(
+            self.found, (self.few < held.start) | (self.few >= held.stop)
         )
-    m = len(scatter)
-    mean_axis = float(np.trace(scatter)) / m
-    ridge = shrinkage * mean_axis
-    sound = mean_axis > 0
-    try:
-        factor = cholesky(scatter + ridge * np.eye(m), lower=True)
-        pivots = np.diag(factor) ** 2
-        sound = sound and bool(pivots.min() > 1e-13 * pivots.max())
-    except LinAlgError:
-        sound = False
-    if not sound:
-        raise InputError(
-            f"the {m} axes are collinear or constant among the training participants "
-            f"of a fold, and shrinkage {shrinkage} does not mend it",
-            "raise the shrinkage, for instance to 0.1, or use fewer axes",
-        )
-    return np.asarray(factor, dtype=np.float64), ridge
+
+
+@dataclass(frozen=True)
+class _Extra:
+    """What a trait adds to its base: rows as they are, and rows under weights."""
+
+    rows: Floats
+    weighted: tuple[Floats, smote.Weights] | None
+
+
+def _sides(
+    grown: Floats, means: tuple[Floats, Floats], *, flipped: bool
+) -> tuple[Floats, Floats]:
+    """Cases minus controls and the middle between them, one of them oversampled."""
+    m_p, m_n = (means[0], grown) if flipped else (grown, means[1])
+    return m_p - m_n, (m_p + m_n) / 2
+
+
+def _solved(
+    base: Base, ends: tuple[Floats, Floats], *, size: int, extra: _Extra
+) -> Floats:
+    """(A + extra − N bbᵀ)⁻¹ v about the base's mean c, b = mean of all − c.
+
+    ``ends`` are v and the mean of all, ``size`` is N. With fewer added rows than axes
+    the inverse changes by as many ranks (Woodbury); otherwise the matrix is made.
+    """
+    centre = base.total / base.n
+    v, b = ends[0], ends[1] - centre
+    rows = extra.rows - centre
+    x, weights = np.empty((0, len(v))), None
+    if extra.weighted is not None:
+        x, weights = extra.weighted[0] - centre, extra.weighted[1].matrix
+    both = np.stack([v, b], axis=1)
+    if (len(rows) and len(x)) or max(len(rows), len(x)) >= len(v):
+        change = rows.T @ rows
+        if weights is not None:
+            change = change + x.T @ (weights @ x)
+        scatter = base.gram - np.outer(base.total, centre)
+        factor = factorised(scatter + change, ridge=base.ridge)
+        u = cho_solve((factor, True), both)
+    elif len(rows) or len(x):
+        x = x if len(x) else rows
+        tall = solve_triangular(base.factor, x.T, lower=True)
+        ends_ = solve_triangular(base.factor, both, lower=True)
+        inner, seen = tall.T @ tall, tall.T @ ends_
+        if weights is not None:
+            inner, seen = weights @ inner, weights @ seen
+        inner.flat[:: len(x) + 1] += 1
+        change = tall @ np.linalg.solve(inner, seen)
+        u = solve_triangular(base.factor, ends_ - change, lower=True, trans="T")
+    else:
+        u = cho_solve((base.factor, True), both)
+    first, second = u[:, 0], u[:, 1]
+    w = first + second * (size * (b @ first) / (1 - size * (b @ second)))
+    return np.asarray(w, dtype=np.float64)
+
+
+def _sd(within: Floats, n: int) -> Floats:
+    sd = np.sqrt(np.maximum(within, 0) / max(n - 2, 1))
+    return np.asarray(np.where(sd > 0, sd, 1.0), dtype=np.float64)

@@ -6,17 +6,22 @@ Derivations, among them why pooled out-of-fold scores need √2, stand in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_ndtr, ndtri
+from scipy.special import log_ndtr
 from scipy.stats import rankdata
 
 from edp_core.errors import InputError
+from edp_core.stats.intervals import auc_interval
+from edp_core.threads import on_all_cores
 
 Floats = NDArray[np.float64]
-_Z95 = float(ndtri(0.975))
+Bools = NDArray[np.bool_]
+_Figures = tuple[tuple[int, int], Floats]
+"""Counts of cases and controls; AUC, its variance and |z| for inflation 1."""
 
 
 @dataclass(frozen=True)
@@ -132,50 +137,88 @@ def rank_test(
             f"inflation is {inflation}, below 1",
             "use 1 for independent scores and √2 for pooled out-of-fold scores",
         )
-    n_traits = y.shape[1]
-    counts = np.zeros((2, n_traits), dtype=np.int64)
-    figures = np.full((3, n_traits), np.nan)
-    sorted_scores = _Sorted(x) if shared else None
-    for trait in range(n_traits):
-        ordered = sorted_scores or _Sorted(x[:, trait])
-        counts[:, trait], figures[:, trait] = ordered.test(y[:, trait])
-    auc, variance, z = figures
+    one = _Sorted(x) if shared else None
+
+    def test(trait: int) -> _Figures:
+        if one is not None:
+            return one.test(y[:, trait])
+        scores, flags = x[:, trait], y[:, trait]
+        used = ~np.isnan(scores)
+        return _compared(scores[used & flags], scores[used & ~flags])
+
+    found = on_all_cores(test, range(y.shape[1]))
+    return _tests(found, inflation=inflation, axes=axes)
+
+
+def rank_test_rows(
+    scores: Floats,
+    cases: Sequence[NDArray[np.int64]],
+    *,
+    counted: Sequence[Bools | None],
+    inflation: float = 1.0,
+    axes: float | None = None,
+) -> RankTests:
+    """`rank_test` for traits laid out one in each row, in threads.
+
+    Parameters
+    ----------
+    scores
+        (n_traits, n) a score of its own for each trait, none missing.
+    cases
+        For each trait the columns of its cases.
+    counted
+        For each trait (n,) bool, who takes part, its cases among them; `None` = all.
+    inflation, axes
+        As for `rank_test`.
+    """
+
+    def test(trait: int) -> _Figures:
+        row, flags, used = scores[trait], cases[trait], counted[trait]
+        others = np.ones(row.size, dtype=bool) if used is None else used.copy()
+        others[flags] = False
+        return _compared(row[flags], row[others])
+
+    found = on_all_cores(test, range(len(cases)))
+    return _tests(found, inflation=inflation, axes=axes)
+
+
+def _tests(
+    found: Sequence[_Figures], *, inflation: float, axes: float | None
+) -> RankTests:
+    counts = np.array([pair for pair, _ in found], dtype=np.int64).reshape(-1, 2).T
+    auc, variance, z = np.array([f for _, f in found]).reshape(-1, 3).T
     z = np.maximum(z, 0) / inflation
-    low, high = _interval(auc, variance, counts, inflation=inflation, axes=axes)
+    low, high = auc_interval(auc, variance, counts, inflation=inflation, axes=axes)
     log10p = np.maximum(-(log_ndtr(-z) + np.log(2)) / np.log(10), 0.0)
     return RankTests(counts[0], counts[1], auc, low, high, log10p)
 
 
-def widening(auc: ArrayLike, effective_n: ArrayLike, axes: float) -> Floats:
-    """How much wider the AUC of pooled out-of-fold scores scatters than DeLong says.
+def _compared(cases: Floats, controls: Floats) -> _Figures:
+    """Counts, AUC, its variance and |z|, of one trait.
 
-    Parameters
-    ----------
-    auc
-        (k,) observed AUC.
-    effective_n
-        (k,) n_cases · n_controls / n.
-    axes
-        Effective number of axes trained on.
-
-    Returns
-    -------
-    (k,) factor on the standard error, from √2 (no signal) down to 1.
-
-    Notes
-    -----
-    With ρ = squared Mahalanobis distance of the classes / training noise, the factor
-    is sqrt((ρ+2)²(2ρ+1) / (2(ρ+1)³)), and the observed z² = 2 n_eff Φ⁻¹(AUC)² equals
-    axes · ρ²/(ρ+1) in the mean. The expected noise of z², 2, is taken off first.
+    Only the controls are sorted whole. Without ties the number a_j of cases below
+    control j need not be looked up: Σ a_j² = Σ_t (2t − 1) · (controls above the t-th
+    case), t from 1, and Σ a_j follows from the AUC.
     """
-    deviate = np.maximum(ndtri(np.clip(np.asarray(auc, np.float64), 0.5, 1 - 1e-9)), 0)
-    z2 = 2 * np.asarray(effective_n, np.float64) * deviate**2
-    kappa = np.maximum(z2 - 2, 0) / max(axes, 1e-12)
-    rho = (kappa + np.sqrt(kappa * kappa + 4 * kappa)) / 2
-    # Written in 1/(1+ρ) so that a huge ρ does not overflow.
-    v = 1 / (1 + rho)
-    squared = (1 + v) ** 2 * (2 - v) / 2
-    return np.asarray(np.sqrt(squared), dtype=np.float64)
+    n_p, n_n = cases.size, controls.size
+    if n_p == 0 or n_n == 0:
+        return (n_p, n_n), np.full(3, np.nan)
+    p, q = np.sort(cases), np.sort(controls)
+    below = np.searchsorted(q, p)
+    met = q[np.minimum(below, n_n - 1)] == p
+    if met.any() or np.any(p[1:] == p[:-1]) or np.any(q[1:] == q[:-1]):
+        return _Sorted(np.concatenate([p, q])).test(np.arange(n_p + n_n) < n_p)
+    u = int(below.sum())
+    auc = u / (n_p * n_n)
+    variance = np.nan
+    if n_p > 1 and n_n > 1:
+        squares = float(np.sum((2 * np.arange(n_p) + 1.0) * (n_n - below)))
+        spread = squares / n_p**2 - n_n * (1 - auc) ** 2
+        variance = float(np.sum((below / n_n - auc) ** 2)) / ((n_p - 1) * n_p)
+        variance += max(spread, 0.0) / ((n_n - 1) * n_n)
+    sigma2 = n_p * n_n * (n_p + n_n + 1) / 12
+    z = (abs(u - n_p * n_n / 2) - 0.5) / np.sqrt(sigma2)
+    return (n_p, n_n), np.array([auc, variance, z])
 
 
 class _Sorted:
@@ -192,8 +235,8 @@ class _Sorted:
         self.sizes = sizes
         self.ties = float(np.sum(sizes**3 - sizes))
 
-    def test(self, cases: NDArray[np.bool_]) -> tuple[tuple[int, int], Floats]:
-        """Counts of cases and controls; AUC, its variance and |z| for inflation 1."""
+    def test(self, cases: Bools) -> _Figures:
+        """Compare cases with the others."""
         y = cases[self.order]
         n = y.size
         n_p = int(np.count_nonzero(y))
@@ -220,31 +263,3 @@ class _Sorted:
         away = abs(round(2 * auc * n_p * n_n) / 2 - n_p * n_n / 2)
         z = (away - 0.5) / np.sqrt(sigma2) if sigma2 > 1e-9 * n_p * n_n else 0.0
         return (n_p, n_n), np.array([auc, variance, z])
-
-
-def _interval(
-    auc: Floats,
-    variance: Floats,
-    counts: NDArray[np.int64],
-    *,
-    inflation: float,
-    axes: float | None,
-) -> tuple[Floats, Floats]:
-    n_p, n_n = counts.astype(np.float64)
-    factor2 = np.full(auc.shape, inflation**2)
-    if axes is not None:
-        n = np.maximum(n_p + n_n, 1)
-        factor2 = 1 + (inflation**2 - 1) * (widening(auc, n_p * n_n / n, axes) ** 2 - 1)
-    inside = (auc > 0) & (auc < 1)
-    mid = np.where(inside, auc, 0.5)
-    half = _Z95 * np.sqrt(variance * factor2) / (mid * (1 - mid))
-    centre = np.log(mid / (1 - mid))
-    low, high = expit(centre - half), expit(centre + half)
-    with np.errstate(divide="ignore"):
-        exact = 0.025 ** (1 / np.minimum(n_p, n_n))
-    defined = ~np.isnan(variance)
-    low = np.where(defined & (auc == 1), exact, np.where(auc == 0, 0.0, low))
-    high = np.where(defined & (auc == 0), 1 - exact, np.where(auc == 1, 1.0, high))
-    low = np.where(defined, low, np.nan)
-    high = np.where(defined, high, np.nan)
-    return low, high
