@@ -12,14 +12,14 @@ from edp_core.export import bundle
 from edp_core.export.selection import ExportRequest
 from edp_core.phenotype import Inputs, Phenotype, evaluate
 from edp_core.recipe import Spec, VectorSpec
-from edp_core.settings.encoders import MaeEncoder
+from edp_core.settings.encoders import GivenVectors, MaeEncoder
 from edp_core.store import Store
 from edp_core.study import Study
 from edp_core.withdrawals import withdrawn_eids
 
 EXPORTED_FIGURES = (
     "n", "n_cases", "n_controls", "auc", "auc_low", "auc_high", "log10p",
-    "variance_explained",
+    "variance_explained", "warnings",
 )  # fmt: skip
 
 
@@ -101,6 +101,8 @@ def told_of_adoption(store: Store, organ: str, name: str) -> str:
 def describe_encoder(study: Study, organ: str, name: str) -> str:
     """A sentence on how an encoder was made, for the methods paragraph."""
     encoder = study.encoder(organ, name)
+    if isinstance(encoder, GivenVectors):
+        return "vectors computed elsewhere, which the study brought ready made"
     if not isinstance(encoder, MaeEncoder):
         return f"a vision transformer with published weights ({encoder.model})"
     pooled = (

@@ -127,6 +127,10 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
             scores, figures = _like_cluster(spec, inputs, seen=seen)
         values = np.full(len(eids), np.nan)
         values[seen] = spec.sign * scores
+        people = inputs.participants.iloc[seen]
+        notes = adjust.describe_design(people, spec.remove_covariates).notes
+        if notes:
+            figures["warnings"] = [f"Regressing out {note}." for note in notes]
     if spec.transform == "rank-inverse-normal":
         # last, and over everybody at once: folds have made the score comparable
         values = rank_inverse_normal(values)
@@ -149,7 +153,7 @@ def adjusted_vectors(spec: VectorSpec, inputs: Inputs) -> np.ndarray:
                 f"The participants table has no column {missing}",
                 f"it has: {', '.join(people.columns.drop('eid'))}",
             )
-        design = adjust.design_matrix(people, spec.remove_covariates)
+        design = adjust.describe_design(people, spec.remove_covariates).matrix
     components = None
     if spec.remove_pcs:
         held = len(inputs.pc_components)

@@ -84,6 +84,39 @@ def residualise(y: ArrayLike, factors: ArrayLike) -> tuple[Floats, int]:
     return rest - rest.mean(axis=0), 1 + basis.shape[1]
 
 
+def sweep_in(gram: Floats, column: int) -> bool:
+    """Take one more column into a regression, in place.
+
+    Parameters
+    ----------
+    gram
+        (f, f) products of centred columns of unit length; after columns S were taken
+        in, its block of the others holds the products of their residuals given S, and
+        row i of S, column j of the others, the coefficient of i in j.
+    column
+        Which one.
+
+    Returns
+    -------
+    Whether it was taken in; not where those taken in before leave less than 10⁻⁹ of
+    its variance: it is collinear with them, and ``gram`` stays as it is.
+
+    Notes
+    -----
+    The sweep operator (Goodnight 1979, doi 10.1080/00031305.1979.10482685).
+    """
+    pivot = float(gram[column, column])
+    if pivot < 1e-9:
+        return False
+    # the matrix is not symmetric: what is in and what is out differ by a sign
+    row, beside = gram[column] / pivot, gram[:, column].copy()
+    gram -= np.outer(beside, row)
+    gram[column] = row
+    gram[:, column] = -beside / pivot
+    gram[column, column] = 1 / pivot
+    return True
+
+
 def pearson(x: ArrayLike, y: ArrayLike) -> Correlation:
     """Pearson's correlation over the pairs where both are there.
 

@@ -11,6 +11,7 @@ from scipy import stats
 from edp_core.appraisal.control import control_score
 from edp_core.artifacts import read_cohort, read_inputs, read_phenome
 from edp_core.errors import InputError, MissingArtifactError
+from edp_core.export.wording import warnings
 from edp_core.people.phenome import build_phenome
 from edp_core.phenotype import (
     SPEC,
@@ -121,6 +122,21 @@ def test_a_column_that_does_not_vary_has_no_ranks(inputs):
     )  # fmt: skip
     with pytest.raises(InputError, match="fewer than two distinct values"):
         evaluate(spec, replace(inputs, participants=people))
+
+
+def test_factors_that_took_nothing_out_are_told(inputs, recipe):
+    people = inputs.participants.assign(
+        site="one", born=2020 - inputs.participants["age_years"]
+    )
+    spec = recipe(remove_covariates=("age_years", "site", "born"))
+    figures = evaluate(spec, replace(inputs, participants=people)).figures
+    assert figures["warnings"] == [
+        "Regressing out site: it does not vary: left out.",
+        "Regressing out born: it says nothing beside age_years.",
+    ]
+    assert warnings(spec, figures)[-2:] == figures["warnings"]
+    plain = evaluate(recipe(remove_covariates=("age_years",)), inputs)
+    assert "warnings" not in plain.figures
 
 
 def test_higher_is_more_like_the_cases(inputs, recipe):
