@@ -11,10 +11,12 @@ import pandas as pd
 from edp_core.errors import InputError
 from edp_core.people.phenome import Phenome
 from edp_core.scoring import adjust, classifier, clusters
+from edp_core.scoring.folds import fold_partition
 from edp_core.settings.analysis import Analysis
 from edp_core.store import write_array, write_table
 from edp_core.vectors import atlas
 from edp_core.vectors.embedding import Embedding
+from edp_core.vectors.neighbours import cosine_knn
 
 DEMOGRAPHICS = ("age_years", "sex")
 """What the embedding's AUC is measured against."""
@@ -31,7 +33,7 @@ def make_atlas(embedding: Embedding, analysis: Analysis, folder: Path) -> None:
         )
     pca = atlas.pca(vectors, min(analysis.pcs, vectors.shape[1], len(eids) - 1))
     # the participant itself counts as one of the neighbours, as in scanpy
-    indices, distances = atlas.cosine_knn(vectors, analysis.neighbours - 1)
+    indices, distances = cosine_knn(vectors, analysis.neighbours - 1)
     labels = clusters.leiden(
         indices, distances, resolution=analysis.resolution, seed=analysis.seed
     )
@@ -56,7 +58,7 @@ def make_scan(
     """Out-of-fold AUC and p for every code with enough cases, age + sex beside it."""
     eids, vectors = embedding.by_participant()
     seen = np.searchsorted(phenome.eids, eids)
-    folds = classifier.fold_partition(
+    folds = fold_partition(
         len(phenome.eids), analysis.folds, seed=analysis.seed
     )[seen]
     cases = phenome.dense(list(phenome.traits["code"]))[seen]

@@ -28,7 +28,7 @@ import torch
 torch.set_num_threads(1)
 import precompute.train, precompute.encode, precompute.encoders.pretrained
 from edp_core.settings.analysis import Analysis
-from edp_core.vectors.atlas import cosine_knn
+from edp_core.vectors.neighbours import cosine_knn
 from precompute import analyse, cli
 
 vectors = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)

@@ -9,7 +9,7 @@ from edp_core.errors import InputError
 from edp_core.scoring.clusters import cluster_score, enrichment, knn_graph, leiden
 from edp_core.stats import fisher
 from edp_core.stats.multiplicity import benjamini_hochberg_log10
-from edp_core.vectors.atlas import cosine_knn
+from edp_core.vectors.neighbours import cosine_knn
 
 
 def _blobs(seed=0, sizes=(80, 200, 120)):

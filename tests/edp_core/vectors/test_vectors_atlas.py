@@ -4,7 +4,8 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from edp_core.errors import InputError
-from edp_core.vectors.atlas import cosine_knn, pca
+from edp_core.vectors.atlas import pca
+from edp_core.vectors.neighbours import cosine_knn
 
 
 def _vectors(seed=0, n=300, m=20):
