@@ -99,14 +99,15 @@ def _one(y: Floats, participants: pd.DataFrame, name: str) -> Correlation:
     df = {"df_model": rank - 1, "df_residual": n - rank}
     if df["df_residual"] < 1:
         return nothing
-    low, high = _ratio_interval(r2, n=n, **df)
+    low, high = ratio_interval(r2, n=n, **df)
     r = float(np.sqrt(r2))
     return Correlation(r, low, high, log10p_r2(r2, **df), n)
 
 
-def _ratio_interval(
+def ratio_interval(
     r2: float, *, n: int, df_model: int, df_residual: int
 ) -> tuple[float, float]:
+    """95 % interval of a multiple R from the noncentral F; 1, 1 for a perfect fit."""
     if r2 >= 1 - 1e-12:
         return 1.0, 1.0
     f = r2 / (1 - r2) * df_residual / df_model
