@@ -15,15 +15,11 @@ import pandas as pd
 import streamlit as st
 
 from edp_core.artifacts import is_stale, read_inputs
-from edp_core.disclosure import (
-    disclose,
-    hide_nested,
-    hide_nested_within,
-    hide_partition,
-)
+from edp_core.disclosure import disclose, hide_partition
 from edp_core.errors import InputError, MissingArtifactError
+from edp_core.nested import coarse_controls, hide_related, hide_related_within
 from edp_core.people.measures import volume_caption
-from edp_core.people.phenome import same_people_as_longer
+from edp_core.people.side import cases_in_sets, near_each_other, side_of, superfluous
 from edp_core.phenotype import SPEC, Inputs, Phenotype, Spec, evaluate
 from edp_core.store import Store, read_array, read_table
 from edp_core.study import Study, load_study
@@ -77,9 +73,13 @@ def missing(slots: list[str]) -> list[tuple[str, str]]:
 
 def slots_of(organ: str, encoder: str) -> list[str]:
     """Slots the screens of one organ and encoder read."""
-    kinds = ("encoder", "embedding", "atlas", "scan", "enrichment")
-    per_pair = [f"{kind}/{organ}/{encoder}" for kind in kinds]
-    return ["cohort", "phenome", f"images/{organ}", f"thumbnails/{organ}", *per_pair]
+    kinds = ["embedding", "atlas", "scan", "enrichment"]
+    if not study().is_given(encoder):
+        kinds.insert(0, "encoder")
+    slots = ["cohort", "phenome"]
+    if study().organs[organ].images is not None:
+        slots += [f"images/{organ}", f"thumbnails/{organ}"]
+    return slots + [f"{kind}/{organ}/{encoder}" for kind in kinds]
 
 
 def inputs(organ: str | None = None, encoder: str | None = None) -> Inputs:

@@ -12,7 +12,7 @@ from app import data
 from app.state import Choice
 from edp_core import disclosure
 from edp_core.appraisal.confounders import associations
-from edp_core.exclusions import WITH_IMAGES, exclusions_of
+from edp_core.exclusions import exclusions_of, used_of
 from edp_core.phenotype import Phenotype
 from edp_core.stats.regression import pearson
 
@@ -35,8 +35,8 @@ def flow(counts: dict[str, int]) -> pd.DataFrame:
 def people(count: int) -> int | str:
     """N of everybody, coarse where it would tell how many few have no image."""
     store = data.store()
-    flows = [exclusions_of(store, organ) for organ in data.study().organs]
-    used = [flow[WITH_IMAGES] for flow in flows if flow]
+    flows = [exclusions_of(store, *pair) for pair in data.study().pairs()]
+    used = [used_of(flow) for flow in flows if flow]
     used.append(len(data.inputs().participants))
     return disclosure.near(count, used, least())
 

@@ -10,7 +10,7 @@ from app.state import Choice
 from edp_core.checkout import describe_encoder, told_of_adoption
 from edp_core.disclosure import mask_count
 from edp_core.errors import MissingArtifactError
-from edp_core.exclusions import WITH_IMAGES, exclusions_of, notes_said
+from edp_core.exclusions import exclusions_of, notes_said, used_of
 from edp_core.store import read_table
 
 
@@ -31,12 +31,11 @@ def lacking(choice: Choice) -> set[str]:
 def numbers(choice: Choice, ready: set[str]) -> None:
     """How many participants, codes and clusters; without diagnoses, what there is."""
     study, pair = data.study(), f"{choice.organ}/{choice.encoder}"
-    people = exclusions_of(data.store(), choice.organ)
-    used = (
-        mask_count(people[WITH_IMAGES], study.disclosure.threshold) if people else None
-    )
+    people = exclusions_of(data.store(), *_pair(choice))
+    used = mask_count(used_of(people), study.disclosure.threshold) if people else None
+    what = "vectors" if study.is_given(choice.encoder) else "images"
     atlas = f"atlas/{pair}" in ready
-    shown: list[tuple[str, object]] = [(f"With {choice.organ} images", used)]
+    shown: list[tuple[str, object]] = [(f"With {choice.organ} {what}", used)]
     bare = _without_diagnoses()
     if bare:
         held = data.atlas_array(*_pair(choice), "pc_components").shape if atlas else ()
@@ -77,7 +76,7 @@ def participants(choice: Choice, ready: set[str]) -> None:
     """Who is in, who was left out and why, and what was noticed in the data."""
     study, store = data.study(), data.store()
     threshold = study.disclosure.threshold
-    people = exclusions_of(store, choice.organ)
+    people = exclusions_of(store, *_pair(choice))
     st.subheader("Participants", anchor=False)
     if not people:
         st.caption("Known after the ingest step.")

@@ -19,13 +19,14 @@ from edp_core.people.cohort import Cohort
 from edp_core.people.measures import Joined, join_volumes, with_left_out
 from edp_core.people.phenome import Phenome
 from edp_core.recipe import Clustering
+from edp_core.settings.encoders import GivenVectors
 from edp_core.store import Store, read_array, read_table, write_array, write_table
 from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
 
 VERSIONS = {
     "cohort": 4,
-    "phenome": 1,
+    "phenome": 2,
     "images": 4,
     "thumbnails": 4,
     "encoder": 2,
@@ -56,10 +57,7 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
             "seed": analysis.seed,
         }
     if kind == "phenome":
-        diagnoses = study.diagnoses
-        if diagnoses is None:
-            return {}
-        return diagnoses.model_dump(mode="json", exclude={"table", "episodes"})
+        return _of_phenome(study)
     if kind == "images":
         return study.organs[rest[0]].model_dump(
             mode="json",
@@ -76,10 +74,13 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
     if kind == "thumbnails":
         return {"size": THUMBNAIL}
     encoder = study.encoder(*rest)
-    if kind == "encoder":
+    if isinstance(encoder, GivenVectors):
+        if kind == "embedding":
+            return {"method": encoder.method, "eid": encoder.eid}
+    elif kind == "encoder":
         ignored = {"organs", "pooling", "block", "checkpoint_minutes", "weights"}
         return encoder.model_dump(mode="json", exclude=ignored)
-    if kind == "embedding":
+    elif kind == "embedding":
         return {"pooling": encoder.pooling, "block": encoder.block}
     if kind == "atlas":
         clustering = clustering_of(study).model_dump(mode="json")
@@ -89,6 +90,21 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
         names = {"min_cases", "folds", "shrinkage", "seed"}
         return analysis.model_dump(mode="json", include=names)
     return {"min_cases": study.disclosure.threshold}
+
+
+def _of_phenome(study: Study) -> dict[str, Any]:
+    """Files are told apart by what they hold; here it counts whether there are any."""
+    found: dict[str, Any] = {}
+    if study.diagnoses is not None:
+        files = ("table", "episodes", "names", "phecodes")
+        found = study.diagnoses.model_dump(mode="json", exclude={*files})
+        for name in ("names", "phecodes"):
+            found[name] = getattr(study.diagnoses, name) is not None
+    tables = {
+        name: table.model_dump(mode="json", exclude={"table"})
+        for name, table in study.traits.items()
+    }
+    return found | ({"traits": tables} if tables else {})
 
 
 def clustering_of(study: Study) -> Clustering:
@@ -124,12 +140,16 @@ def read_cohort(store: Store) -> Cohort:
     return Cohort(*(read_table(folder, name) for name in names))
 
 
+PHENOME = ("starts", "rows", "excluded_starts", "excluded_rows", "within")
+"""Arrays of a phenome beside its ids; they are read memory-mapped."""
+
+
 def write_phenome(folder: Path, phenome: Phenome) -> None:
     """Write a phenome."""
     write_array(folder, "eids", phenome.eids)
     write_table(folder, "traits", phenome.traits)
-    write_array(folder, "starts", phenome.starts)
-    write_array(folder, "rows", phenome.rows)
+    for name in PHENOME:
+        write_array(folder, name, getattr(phenome, name))
 
 
 def read_phenome(store: Store) -> Phenome:
@@ -138,8 +158,7 @@ def read_phenome(store: Store) -> Phenome:
     return Phenome(
         np.array(read_array(folder, "eids")),
         read_table(folder, "traits"),
-        np.array(read_array(folder, "starts")),
-        read_array(folder, "rows"),
+        **{name: read_array(folder, name) for name in PHENOME},
     )
 
 

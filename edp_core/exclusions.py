@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,29 +13,64 @@ from edp_core.people.phenome import Phenome
 from edp_core.store import Store, read_table
 
 WITH_IMAGES = "with usable images"
-OF_IMAGES = ("image ", "organ ", "array ", "further image", "file ")
+WITH_VECTORS = "with usable vectors"
+OF_IMAGES = ("image ", "vector ", "organ ", "array ", "further image", "file ")
 """How notes begin that count images or files, not people."""
 
 
-def exclusions_of(store: Store, organ: str) -> dict[str, int] | None:
+def exclusions_of(
+    store: Store, organ: str, encoder: str | None = None
+) -> dict[str, int] | None:
     """Participants of one organ by what became of them, the used ones first.
 
-    `None` where ingest is not done. The counts add up to the participants listed.
+    Where the encoder's vectors came ready made (or, without an encoder named, where the
+    organ has no images) it is their file that tells. `None` where ingest is not done.
+    The counts add up to the participants listed.
     """
+    given = [
+        slot
+        for slot in given_slots(store, organ)
+        if encoder in (None, slot.split("/")[2])
+    ]
+    images = f"images/{organ}"
+    # an encoder's own file goes before the images it never saw
+    source = given[0] if given and (encoder or images not in store.refs()) else images
     try:
-        cohort, images = store.at("cohort"), store.at(f"images/{organ}")
+        cohort, folder = store.at("cohort"), store.at(source)
     except MissingArtifactError:
         return None
-    used = read_table(images, "rows")["eid"].nunique()
+    used = read_table(folder, "rows")["eid"].nunique()
     reasons = Counter(read_table(cohort, "exclusions")["reason"])
-    reasons.update(read_table(images, "exclusions")["reason"])
-    return {WITH_IMAGES: int(used)} | dict(reasons.most_common())
+    reasons.update(read_table(folder, "exclusions")["reason"])
+    name = WITH_IMAGES if source == images else WITH_VECTORS
+    return {name: int(used)} | dict(reasons.most_common())
+
+
+def used_of(flow: Mapping[str, int]) -> int:
+    """Participants that are used, of what `exclusions_of` gives."""
+    return next(iter(flow.values()))
+
+
+def given_slots(store: Store, organ: str) -> list[str]:
+    """Slots of the embeddings of an organ that came ready made."""
+    found = []
+    for slot, key in sorted(store.refs().items()):
+        if slot.startswith(f"embedding/{organ}/"):
+            try:
+                files = store.manifest("embedding", key)["files"]
+            except MissingArtifactError:
+                continue
+            if "exclusions.parquet" in files:
+                found.append(slot)
+    return found
 
 
 def notes_of(store: Store, organs: Sequence[str]) -> dict[str, int]:
     """What was mended or left aside in tables and files, by reason."""
     notes: Counter[str] = Counter()
-    for slot in ("cohort", "phenome", *(f"images/{organ}" for organ in organs)):
+    read = [f"images/{organ}" for organ in organs]
+    read += [slot for organ in organs for slot in given_slots(store, organ)]
+    for slot in ("cohort", "phenome", *read):
         try:
             table = read_table(store.at(slot), "notes")
         except MissingArtifactError:
@@ -60,7 +95,11 @@ def notes_said(store: Store, organs: Sequence[str], threshold: int) -> dict[str,
 def known_counts(store: Store, phenome: Phenome, codes: Sequence[str]) -> list[int]:
     """Counts the screens show of each organ: participants, and cases of some codes."""
     shown = [len(phenome.eids)]
-    for slot in sorted(slot for slot in store.refs() if slot.startswith("images/")):
+    refs = store.refs()
+    organs = dict.fromkeys(slot.split("/")[1] for slot in refs if "/" in slot)
+    sources = sorted(slot for slot in refs if slot.startswith("images/"))
+    sources += [slot for organ in organs for slot in given_slots(store, organ)]
+    for slot in sources:
         rows = read_table(store.at(slot), "rows")
         used = np.isin(phenome.eids, rows["eid"].to_numpy(str))
         shown.append(int(used.sum()))

@@ -14,9 +14,9 @@ from pydantic import ValidationError, field_validator, model_validator
 from edp_core.errors import InputError
 from edp_core.settings.analysis import Analysis, Disclosure
 from edp_core.settings.base import Name, Settings
-from edp_core.settings.encoders import Encoder, MaeEncoder
+from edp_core.settings.encoders import Encoder, GivenVectors, MaeEncoder
 from edp_core.settings.organs import Organ
-from edp_core.settings.people import Diagnoses, Participants, Population
+from edp_core.settings.people import Diagnoses, Participants, Population, TraitTable
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -31,6 +31,8 @@ class Study(Settings):
     store: str = "store"
     participants: Participants
     diagnoses: Diagnoses | None = None
+    traits: dict[Name, TraitTable] = {}
+    """Other binary tables; each is a vocabulary of its own."""
     organs: dict[Name, Organ]
     encoders: dict[Name, Encoder]
     populations: dict[Name, Population] = {"everyone": Population()}
@@ -43,6 +45,14 @@ class Study(Settings):
     @classmethod
     def _everyone_is_there(cls, value: dict[str, Population]) -> dict[str, Population]:
         return {"everyone": Population(), **value}
+
+    @field_validator("traits")
+    @classmethod
+    def _no_taken_name(cls, value: dict[str, TraitTable]) -> dict[str, TraitTable]:
+        taken = sorted({"icd10-3", "icd10", "phecode"} & set(value))
+        if taken:
+            raise ValueError(f"{taken[0]} is a vocabulary already; use another name")
+        return value
 
     @field_validator("organs", "encoders")
     @classmethod
@@ -61,6 +71,31 @@ class Study(Settings):
                 raise ValueError(f"encoders.{name}.organs: no organ {sorted(unknown)}")
         return self
 
+    @model_validator(mode="after")
+    def _images_or_vectors(self) -> Study:
+        """Every encoder has what it works on: images of its organs, or its own file."""
+        used: dict[str, list[str]] = {}
+        for organ, name in self.pairs():
+            used.setdefault(name, []).append(organ)
+            if self.organs[organ].images is None and not self.is_given(name):
+                raise ValueError(
+                    f"organs.{organ}.images is needed: encoders.{name} works on images"
+                )
+        for name, organs in used.items():
+            encoder = self.encoders[name]
+            if isinstance(encoder, GivenVectors) and len(
+                {encoder.file(organ) for organ in organs}
+            ) < len(organs):
+                raise ValueError(
+                    f"encoders.{name}.vectors needs {{organ}}: it is one file for "
+                    f"{len(organs)} organs"
+                )
+        bare = [o for o, s in self.organs.items() if s.images is None]
+        idle = sorted(set(bare) - {organ for organ, _ in self.pairs()})
+        if idle:
+            raise ValueError(f"organs.{idle[0]} has neither images nor vectors")
+        return self
+
     def path(self, relative: str) -> Path:
         """Path of the file system for a path written in the study file."""
         return (self.folder / relative).resolve()
@@ -69,6 +104,10 @@ class Study(Settings):
     def store_path(self) -> Path:
         """Folder of the store."""
         return self.path(self.store)
+
+    def is_given(self, name: str) -> bool:
+        """Whether an encoder's vectors come ready made."""
+        return isinstance(self.encoders[name], GivenVectors)
 
     def encoder(self, organ: str, name: str) -> Encoder:
         """An encoder's settings as they are for one organ."""

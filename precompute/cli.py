@@ -127,11 +127,15 @@ def status(
         table.add_row(slot.phase, slot.name, state, size, seconds)
     console.print(table)
     threshold = opened.disclosure.threshold
-    for organ in opened.organs:
-        counts = exclusions_of(store, organ)
+    flows = {}
+    for organ, encoder in opened.pairs():
+        # an encoder whose vectors came ready made has a listing of its own
+        own = encoder if opened.is_given(encoder) else None
+        flows[f"{organ} · {own}" if own else organ] = exclusions_of(store, organ, own)
+    for title, counts in flows.items():
         if counts is None:
             continue
-        people = Table("participants", "count", title=f"Participants · {organ}")
+        people = Table("participants", "count", title=f"Participants · {title}")
         for reason, shown in breakdown(counts, threshold).items():
             people.add_row(reason, str(shown))
         console.print(people)
@@ -187,13 +191,25 @@ def read_samples(path: Path) -> str:
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    *,
     participants: Annotated[int, typer.Option(min=60)] = 600,
+    vectors_only: Annotated[
+        bool,
+        typer.Option(
+            "--vectors-only", help="Embeddings in place of images: any number is quick"
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option(help="Plain lines, for logs")] = False,
 ) -> None:
     """Make the simulated demo study, if it is not there, and run its steps."""
     reporter = Reporter(console, quiet=quiet)
     with writing(folder), reporter.step("simulate demo study") as report:
-        demo_study.write_demo(folder, participants=participants, progress=report)
+        demo_study.write_demo(
+            folder,
+            participants=participants,
+            vectors_only=vectors_only,
+            progress=report,
+        )
     run_study(folder, quiet=quiet)
 
 

@@ -80,7 +80,7 @@ def find_images(folder: Path, organ: Organ) -> tuple[list[ImageFile], dict[str, 
     InputError
         Where the folder is missing or no file fits.
     """
-    pattern = Source.parse(organ.images)
+    pattern = Source.parse(organ.image_pattern)
     files, others = _matching(folder, str(pattern.path), organ)
     images: dict[tuple[str, int, str], ImageFile] = {}
     arrays: dict[tuple[str, int, str], int] = {}
@@ -116,7 +116,7 @@ class _Found:
 
 def _image(folder: Path, found: _Found, *, side: str, organ: Organ) -> ImageFile:
     """The image of one side, with its channels and its mask."""
-    pattern = Source.parse(organ.images)
+    pattern = Source.parse(organ.image_pattern)
 
     def fill(text: str, channel: str = "") -> str:
         values = {
@@ -128,7 +128,7 @@ def _image(folder: Path, found: _Found, *, side: str, organ: Organ) -> ImageFile
         }
         return re.sub(r"\{\w+\}", lambda m: values.get(m[0], m[0]), text)
 
-    wanted = organ.channel_names if "{channel}" in organ.images else ("",)
+    wanted = organ.channel_names if "{channel}" in organ.image_pattern else ("",)
     problem = ""
     sources = []
     for channel in wanted:

@@ -19,7 +19,8 @@ from edp_core.errors import InputError
 from edp_core.simulate.factors import Factors, simulate_factors, stream
 from edp_core.simulate.volumes import FIRST_IMAGING, LABELS
 from edp_core.study import load_study
-from precompute import demo_images, demo_tables
+from precompute import demo_images, demo_tables, demo_vectors
+from precompute.demo_faults import STRANGERS, blemishes
 from precompute.demo_images import Progress, write_images
 from precompute.demo_tables import COLUMNS, write_tables
 
@@ -28,8 +29,6 @@ DEMO_VERSION = 4
 MIN_PARTICIPANTS = 50
 BLEMISHES = {**demo_images.FAULTS, **demo_tables.FAULTS}
 """What is wrong → how many listed participants it befalls, no one twice."""
-STRANGERS = 5
-"""People with an image who are not in the participants table."""
 REPEATED_SHARE = 0.05
 """Participants with a second imaging; those with a blemish have none."""
 
@@ -119,6 +118,7 @@ def write_demo(
     *,
     participants: int = 600,
     seed: int = 0,
+    vectors_only: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Write the demo study, whole or not at all.
@@ -132,8 +132,10 @@ def write_demo(
         New or empty; its parents are made.
     participants
         People in the participants table, at least 50.
+    vectors_only
+        Write embeddings in place of images, so that many participants cost little.
     progress
-        Called with the number of images written and of all images.
+        Called with the number of images (or vectors) written and of all.
 
     Raises
     ------
@@ -141,6 +143,8 @@ def write_demo(
         Where the folder holds something else, or too few participants are asked for.
     """
     made_of = {"demo_version": DEMO_VERSION, "participants": participants, "seed": seed}
+    if vectors_only:
+        made_of["vectors_only"] = demo_vectors.VERSION
     if _holds(folder, made_of):
         return
     if participants < MIN_PARTICIPANTS:
@@ -152,9 +156,9 @@ def write_demo(
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        (partial / "images").mkdir(parents=True)
-        (partial / "truth").mkdir()
-        _fill(partial, participants=participants, seed=seed, progress=progress)
+        (partial / "truth").mkdir(parents=True)
+        fill = demo_vectors.fill if vectors_only else _fill
+        fill(partial, participants=participants, seed=seed, progress=progress)
         (partial / "demo.json").write_text(json.dumps(made_of) + "\n", encoding="utf-8")
         load_study(partial)
         if target.exists():
@@ -193,7 +197,7 @@ def _fill(
     listed = Factors(
         everyone.participants[:participants], everyone.latent[:participants]
     )
-    faults = _blemishes(participants, seed)
+    faults = blemishes(BLEMISHES, participants, seed=seed)
     write_tables(
         folder,
         listed,
@@ -206,6 +210,7 @@ def _fill(
     imagings += [
         (int(row), FIRST_IMAGING + 1) for row in np.flatnonzero(again & (faults == ""))
     ]
+    (folder / "images").mkdir()
     write_images(
         folder / "images",
         everyone,
@@ -232,12 +237,3 @@ def _settings(participants: int) -> str:
         ),
         columns="\n".join(f'{ours} = "{theirs}"' for ours, theirs in COLUMNS.items()),
     )
-
-
-def _blemishes(participants: int, seed: int) -> np.ndarray:
-    """(participants,) what is wrong with each one's data, empty for most."""
-    faults = np.repeat(list(BLEMISHES), list(BLEMISHES.values()))
-    blemish = np.full(participants, "", dtype=faults.dtype)
-    order = stream(seed, "blemishes").permutation(participants)
-    blemish[order[: len(faults)]] = faults
-    return blemish

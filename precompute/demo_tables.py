@@ -15,6 +15,7 @@ import pandas as pd
 
 from edp_core.simulate.diseases import simulate_diagnoses, simulate_disease
 from edp_core.simulate.factors import Factors
+from edp_core.simulate.nulls import null_diagnoses
 
 ROW_REPEATED = "row repeated"
 NO_CODE = "diagnosis that is no code"
@@ -36,6 +37,8 @@ COLUMNS = {
     **{f"pc{axis}": f"p22009_a{axis}" for axis in range(1, 11)},
 }
 """Our name → the column of the file, for what the study reads."""
+VOLUMES = {"liver_ml": "liver_volume_ml", "kidneys_ml": "kidneys_volume_ml"}
+"""The same for organ volumes, where no image is there to measure them on."""
 UNREAD = {"white_british": "p22006", "sex_aneuploidy": "p22019", "kinship": "p22021"}
 """The same for columns that are there and that the study's settings do not name."""
 KINSHIP = {
@@ -52,6 +55,8 @@ def write_tables(
     faults: np.ndarray,
     strangers: pd.Series,
     seed: int,
+    null_codes: int = 0,
+    volumes: bool = False,
 ) -> None:
     """Write participants, diagnoses and withdrawals, and the truth behind them.
 
@@ -61,9 +66,17 @@ def write_tables(
         (n_listed,) what is wrong with each one's data, empty for most.
     strangers
         Ids of people who are not listed.
+    null_codes
+        How many further codes have nothing to do with anything.
+    volumes
+        Whether the participants table has the columns `VOLUMES`.
     """
     people = listed.participants
-    _participants(people, faults).to_csv(folder / "participants.csv", index=False)
+    table = _participants(people, faults)
+    if volumes:
+        measured = {"eid": listed.latent["eid"]} | _volumes(listed)
+        table = table.merge(pd.DataFrame(measured), on="eid", how="left")
+    table.to_csv(folder / "participants.csv", index=False)
     withdrawn = people["eid"][faults == WITHDRAWN]
     (folder / "withdrawn.txt").write_text("\n".join(withdrawn) + "\n", encoding="utf-8")
     diagnoses = simulate_diagnoses(listed, seed=seed)
@@ -71,13 +84,24 @@ def write_tables(
         pd.DataFrame({"eid": people["eid"][faults == NO_CODE], "icd10": "UNKNOWN"}),
         pd.DataFrame({"eid": strangers[:STRANGE_DIAGNOSES], "icd10": "I10"}),
     ]
-    everything = pd.concat([diagnoses, *(rows.assign(date="") for rows in odd)])
+    if null_codes:
+        odd.append(null_diagnoses(listed, count=null_codes, seed=seed))
+    everything = pd.concat([diagnoses, *odd]).fillna("")
     text = _wide(everything, people["eid"]).to_csv(index=False)
     (folder / "hospital.csv.gz").write_bytes(
         gzip.compress(text.encode(), compresslevel=6, mtime=0)
     )
     truth = listed.latent.merge(simulate_disease(listed, seed=seed), on="eid")
     truth.assign(blemish=faults).to_parquet(folder / "truth" / "truth.parquet")
+
+
+def _volumes(listed: Factors) -> dict[str, pd.Series]:
+    latent = listed.latent
+    kidneys = latent["kidney_left_ml"] + latent["kidney_right_ml"]
+    return {
+        VOLUMES["liver_ml"]: latent["liver_ml"].round(0),
+        VOLUMES["kidneys_ml"]: kidneys.round(0),
+    }
 
 
 def _participants(people: pd.DataFrame, faults: np.ndarray) -> pd.DataFrame:
@@ -106,5 +130,5 @@ def _wide(diagnoses: pd.DataFrame, eids: pd.Series) -> pd.DataFrame:
     pairs = wide.columns.to_frame().to_numpy().tolist()
     names = [f"{fields[name]}-0.{index}" for name, index in pairs]
     wide = wide.set_axis(names, axis=1)
-    others = [eid for eid in wide.index if eid not in set(eids)]
+    others = wide.index.difference(eids.tolist(), sort=True)
     return wide.reindex([*eids, *others]).rename_axis("eid").reset_index()

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from edp_core.errors import InputError, MissingArtifactError
-from edp_core.settings.encoders import Encoder, MaeEncoder
+from edp_core.settings.encoders import MaeEncoder, PretrainedEncoder
 from precompute.encoders.augment import normalise, to_unit
 from precompute.encoders.mae import MaskedAutoencoder
 from precompute.encoders.pretrained import PretrainedViT, build
@@ -61,7 +61,7 @@ def load_encoder(encoder_dir: Path) -> tuple[nn.Module, dict[str, Any]]:
 def encode_images(
     images: Pixels,
     encoder_dir: Path,
-    settings: Encoder,
+    settings: MaeEncoder | PretrainedEncoder,
     *,
     counts: np.ndarray | None = None,
     batch: int = 64,

@@ -15,12 +15,12 @@ import numpy as np
 from edp_core import artifacts
 from edp_core.artifacts import VERSIONS, settings_of
 from edp_core.errors import InputError
-from edp_core.settings.encoders import MaeEncoder
+from edp_core.settings.encoders import GivenVectors, MaeEncoder
 from edp_core.store import Recipe, Store, digest, read_array, read_table
 from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
 from edp_core.withdrawals import withdrawal_lists
-from precompute import analyse, ingest_images, ingest_tables
+from precompute import analyse, ingest_images, ingest_tables, ingest_vectors
 from precompute.datasets import ImageFile
 from precompute.fingerprints import Fingerprints
 from precompute.lineage import content_of
@@ -100,17 +100,7 @@ class Jobs:
         study = self.study
         cohort = artifacts.read_cohort(self.store)
         inputs = {"eids": self._eids_digest()}
-        if study.diagnoses is not None:
-            table = study.path(study.diagnoses.table)
-            inputs["table"] = self.fingerprints.of(table)
-            if study.diagnoses.prevalent_only:
-                if study.diagnoses.episodes is not None:
-                    episodes = study.path(study.diagnoses.episodes)
-                    inputs["episodes"] = self.fingerprints.of(episodes)
-                days = cohort.participants.get("imaging_date")
-                inputs["imaging_dates"] = digest(
-                    [] if days is None else [*map(str, days)]
-                )
+        inputs |= ingest_tables.phenome_inputs(study, cohort, self.fingerprints.of)
         return self._job(
             "phenome",
             inputs,
@@ -172,6 +162,7 @@ class Jobs:
 
     def _encoder(self, organ: str, name: str) -> Job:
         settings = self.study.encoder(organ, name)
+        assert not isinstance(settings, GivenVectors)  # such have no slot to ask for
         slot = f"encoder/{organ}/{name}"
         inputs = self._content(organ)
         weights: Path | None = None
@@ -206,6 +197,9 @@ class Jobs:
         return Job(slot, recipe, build)
 
     def _embedding(self, organ: str, name: str) -> Job:
+        settings = self.study.encoder(organ, name)
+        if isinstance(settings, GivenVectors):
+            return self._given(organ, name, settings=settings)
         encoder = self.store.ref(f"encoder/{organ}/{name}")
         inputs = {"encoder": encoder, **self._content(organ, "rows.parquet")}
 
@@ -216,17 +210,23 @@ class Jobs:
             vectors = encode_images(
                 open_slices(source),
                 self.store.at(f"encoder/{organ}/{name}"),
-                self.study.encoder(organ, name),
+                settings,
                 counts=read_array(source, "counts"),
                 progress=lambda p: report(p.done, p.total),
             )
             rows = read_table(source, "rows")
             artifacts.write_embedding(folder, Embedding(rows, vectors))
 
+        return self._job(f"embedding/{organ}/{name}", inputs, build=build)
+
+    def _given(self, organ: str, name: str, *, settings: GivenVectors) -> Job:
+        path, eids = self.study.path(settings.file(organ)), self._eids()
         return self._job(
             f"embedding/{organ}/{name}",
-            inputs,
-            build=build,
+            {"eids": self._eids_digest(), "file": self.fingerprints.of(path)},
+            build=lambda folder, report: ingest_vectors.ingest_vectors(
+                path, settings, eids=eids, folder=folder, report=report
+            ),
         )
 
     def _atlas(self, organ: str, name: str) -> Job:

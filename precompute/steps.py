@@ -33,17 +33,26 @@ class Slot:
 def slots(study: Study) -> list[Slot]:
     """Every slot of a study, in an order in which each comes after what it needs."""
     found = [Slot("ingest", "cohort"), Slot("ingest", "phenome", ("cohort",))]
-    for organ in study.organs:
+    for organ, settings in study.organs.items():
+        if settings.images is None:
+            continue
         images = f"images/{organ}"
         found.append(Slot("ingest", images, ("cohort",)))
         found.append(Slot("ingest", f"thumbnails/{organ}", (images,)))
-    pairs = [(f"{organ}/{encoder}", organ) for organ, encoder in study.pairs()]
-    for pair, organ in pairs:
+    pairs = [f"{organ}/{encoder}" for organ, encoder in study.pairs()]
+    trained = []
+    for organ, name in study.pairs():
+        if study.is_given(name):
+            slot = f"embedding/{organ}/{name}"
+            found.append(Slot("ingest", slot, ("cohort",)))
+        else:
+            trained.append((f"{organ}/{name}", organ))
+    for pair, organ in trained:
         found.append(Slot("train", f"encoder/{pair}", (f"images/{organ}",)))
-    for pair, organ in pairs:
+    for pair, organ in trained:
         needs = (f"encoder/{pair}", f"images/{organ}")
         found.append(Slot("encode", f"embedding/{pair}", needs))
-    for pair, _ in pairs:
+    for pair in pairs:
         embedding = f"embedding/{pair}"
         found.append(Slot("analyse", f"atlas/{pair}", (embedding,)))
         found.append(Slot("analyse", f"scan/{pair}", (embedding, "phenome", "cohort")))

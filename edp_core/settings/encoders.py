@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from edp_core.settings.base import PATCH, Name, Settings
 
@@ -60,4 +61,30 @@ class PretrainedEncoder(_Encoder):
     """A local safetensors file; without it the hub is asked, once, by timm."""
 
 
-Encoder = Annotated[MaeEncoder | PretrainedEncoder, Field(discriminator="method")]
+class GivenVectors(Settings):
+    """Vectors that were computed elsewhere: they are read, nothing is trained."""
+
+    method: Literal["vectors"]
+    organs: tuple[Name, ...] = ()
+    """Organs it has vectors of; empty means all of the study's."""
+    vectors: str
+    """Path of the table of vectors; ``{organ}`` stands for the organ's name."""
+    eid: str = "eid"
+    """Column of the participants' ids."""
+
+    @field_validator("vectors")
+    @classmethod
+    def _only_organ(cls, value: str) -> str:
+        unknown = set(re.findall(r"\{.*?\}", value)) - {"{organ}"}
+        if unknown:
+            raise ValueError(f"unknown placeholder {sorted(unknown)}: only {{organ}}")
+        return value
+
+    def file(self, organ: str) -> str:
+        """Path of one organ's table, as the study file would write it."""
+        return self.vectors.replace("{organ}", organ)
+
+
+Encoder = Annotated[
+    MaeEncoder | PretrainedEncoder | GivenVectors, Field(discriminator="method")
+]

@@ -34,8 +34,11 @@ class Organ(Settings):
 
     preset: Name | None = None
     """Settings of `edp_core/presets/<name>.toml`; what is given here goes before it."""
-    images: str
-    """Path pattern with ``{eid}`` and, where they occur, the other placeholders."""
+    images: str | None = None
+    """Path pattern with ``{eid}`` and, where they occur, the other placeholders.
+
+    Without it the organ's vectors must come ready made, from every encoder it has.
+    """
     mask: str | None = None
     """Path pattern of the organ's mask: one binary file, or a label map."""
     labels: tuple[str | int, ...] = ()
@@ -74,13 +77,19 @@ class Organ(Settings):
     quality: Quality = Quality()
 
     @property
+    def image_pattern(self) -> str:
+        """``images`` of an organ that has any; others are never listed."""
+        assert self.images is not None
+        return self.images
+
+    @property
     def volumetric(self) -> bool:
         """Whether the images are volumes, by the ending of the pattern."""
-        return self.images.lower().endswith(VOLUMES)
+        return self.images is not None and self.images.lower().endswith(VOLUMES)
 
     @model_validator(mode="after")
     def _patterns_agree(self) -> Organ:
-        patterns = [self.images, self.mask or "", *map(str, self.labels)]
+        patterns = [self.images or "", self.mask or "", *map(str, self.labels)]
         for setting, text in (("images", self.images), ("mask", self.mask)):
             if text is not None and "{eid}" not in text:
                 raise ValueError(f"{setting} needs {{eid}} in its pattern")
@@ -99,10 +108,18 @@ class Organ(Settings):
     def _channels_agree(self) -> Organ:
         if self.channel_names and len(self.channel_names) != self.channels:
             raise ValueError("channel_names must name every channel")
-        if "{channel}" in self.images and not self.channel_names:
+        if "{channel}" in (self.images or "") and not self.channel_names:
             raise ValueError("{channel} in images needs channel_names")
         if self.series and len(self.series) != self.channels:
             raise ValueError("series needs one entry for every channel")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_of_images_without(self) -> Organ:
+        if self.images is None:
+            idle = [name for name in ("mask", "series", "sides") if getattr(self, name)]
+            if idle:
+                raise ValueError(f"{idle[0]} is for images, and there are none")
         return self
 
     @model_validator(mode="after")

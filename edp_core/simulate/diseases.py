@@ -147,12 +147,13 @@ def simulate_diagnoses(factors: Factors, *, seed: int) -> pd.DataFrame:
         each, sorted by the first two.
     """
     truth = simulate_disease(factors, seed=seed)
+    imaged = factors.participants["imaging_date"].to_numpy("datetime64[D]")
     rows = []
     for disease in DISEASES:
         ill = truth[disease.code].to_numpy(bool)
         drawn = stream(seed, f"{disease.code} coded").random(len(ill))
         coded = drawn < np.where(ill, disease.sensitivity, disease.false_positives)
-        dates = _dates(factors, stream(seed, f"{disease.code} date"))
+        dates = dates_of(imaged, stream(seed, f"{disease.code} date"))
         found = {
             "eid": truth["eid"][coded],
             "icd10": disease.code,
@@ -162,9 +163,10 @@ def simulate_diagnoses(factors: Factors, *, seed: int) -> pd.DataFrame:
     return pd.concat(rows).sort_values(["eid", "icd10"], ignore_index=True)
 
 
-def _dates(factors: Factors, rng: np.random.Generator) -> NDArray[np.str_]:
-    """A date for each participant's code, had they one, about their imaging date."""
-    imaged = factors.participants["imaging_date"].to_numpy("datetime64[D]")
+def dates_of(
+    imaged: NDArray[np.datetime64], rng: np.random.Generator
+) -> NDArray[np.str_]:
+    """Dates (ISO 8601) of codes about the imaging dates of who carries them."""
     before = rng.random(len(imaged)) < BEFORE_SHARE
     years = np.where(
         before,
