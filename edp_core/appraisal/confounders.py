@@ -9,13 +9,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pandas.api import types
 from scipy.optimize import brentq
-from scipy.special import ncfdtr
 
 from edp_core.errors import InputError
 from edp_core.scoring.adjust import design_matrix
 from edp_core.stats.regression import (
     Correlation,
     log10p_r2,
+    noncentral_f_below,
     pearson,
     residualise,
 )
@@ -114,7 +114,12 @@ def ratio_interval(
 
     def bound(percentile: float) -> float:
         def excess(noncentrality: float) -> float:
-            below = float(ncfdtr(df_model, df_residual, noncentrality, f))
+            below = noncentral_f_below(
+                f,
+                df_model=df_model,
+                df_residual=df_residual,
+                noncentrality=noncentrality,
+            )
             return below - percentile
 
         if excess(0.0) <= 0:

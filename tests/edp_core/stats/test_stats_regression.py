@@ -5,7 +5,14 @@ from scipy import stats
 from scipy.special import betainc
 
 from edp_core.errors import InputError
-from edp_core.stats.regression import log10p_r2, pearson, residualise
+from edp_core.stats.regression import (
+    _mixture_below,
+    log10p_r2,
+    noncentral_f_below,
+    pearson,
+    residualise,
+    sweep_in,
+)
 
 
 def test_residuals_equal_statsmodels():
@@ -95,6 +102,45 @@ def test_log10p_equals_the_f_test():
     assert log10p_r2(0.0, df_model=3, df_residual=40) == 0
     assert log10p_r2(1.0, df_model=3, df_residual=40) == np.inf
     assert np.isnan(log10p_r2(0.2, df_model=0, df_residual=40))
+
+
+@pytest.mark.parametrize("df_model", [1, 4])
+@pytest.mark.parametrize("df_residual", [20, 45_000])
+@pytest.mark.parametrize("nc", [0.0, 2.0, 90.0, 900.0, 4000.0, 30_000.0])
+def test_noncentral_f_where_scipy_has_a_number_and_where_not(df_model, df_residual, nc):
+    for f in np.array([0.5, 0.9, 1.0, 1.1, 2]) * (1 + nc / df_model):
+        peer = stats.ncf.cdf(f, df_model, df_residual, nc)
+        own = _mixture_below(f, df_model / 2, df_residual / 2, half=nc / 2)
+        assert 0 <= own <= 1
+        if np.isfinite(peer):
+            assert own == pytest.approx(peer, abs=1e-9)
+    # 95 % of what is drawn from it lies below its 95th percentile, whoever computes it
+    draws = np.random.default_rng(1).noncentral_f(df_model, df_residual, nc, 20_000)
+    top = float(np.quantile(draws, 0.95))
+    found = noncentral_f_below(
+        top, df_model=df_model, df_residual=df_residual, noncentrality=nc
+    )
+    assert found == pytest.approx(0.95, abs=0.01)
+
+
+def test_sweeping_gives_coefficients_and_residuals():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(50, 5)) @ rng.normal(size=(5, 5))
+    x -= x.mean(axis=0)
+    x /= np.linalg.norm(x, axis=0)
+    gram = x.T @ x
+    assert all(sweep_in(gram, k) for k in (3, 0, 2))
+    fit, rss, *_ = np.linalg.lstsq(x[:, [0, 2, 3]], x[:, [1, 4]])
+    np.testing.assert_allclose(gram[np.ix_([0, 2, 3], [1, 4])], fit, atol=1e-10)
+    np.testing.assert_allclose(gram[[1, 4], [1, 4]], rss, atol=1e-10)
+    inverse = np.linalg.inv(x[:, [0, 2, 3]].T @ x[:, [0, 2, 3]])
+    np.testing.assert_allclose(gram[np.ix_([0, 2, 3], [0, 2, 3])], inverse, rtol=1e-8)
+    twin = np.column_stack([x, x[:, 0] - x[:, 2]])
+    twin[:, 5] /= np.linalg.norm(twin[:, 5])
+    gram = twin.T @ twin
+    assert sweep_in(gram, 0) and sweep_in(gram, 2)
+    before = gram.copy()
+    assert not sweep_in(gram, 5) and np.array_equal(gram, before)
 
 
 def test_refuses_what_does_not_meet():
