@@ -19,7 +19,13 @@ from edp_core.disclosure import disclose, hide_partition
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.nested import coarse_controls, hide_related, hide_related_within
 from edp_core.people.measures import volume_caption
-from edp_core.people.side import cases_in_sets, near_each_other, side_of, superfluous
+from edp_core.people.side import (
+    cases_in_sets,
+    names_of,
+    near_each_other,
+    side_of,
+    superfluous,
+)
 from edp_core.phenotype import SPEC, Inputs, Phenotype, Spec, evaluate
 from edp_core.store import Store, read_array, read_table
 from edp_core.study import Study, load_study
@@ -100,6 +106,16 @@ def caption(column: str) -> str:
     return named.get(column, column) if slot is None else volume_caption(slot)
 
 
+def trait_names() -> dict[str, str]:
+    """Code → name of every trait of the study."""
+    return _trait_names(store().ref("phenome"))
+
+
+@st.cache_data(show_spinner=False)
+def _trait_names(key: str) -> dict[str, str]:
+    return names_of(inputs().phenome)
+
+
 def known_columns(*, numbers: bool = False) -> list[str]:
     """Participants columns in which anybody has a value, those of numbers alone."""
     people = inputs().participants.drop(columns="eid")
@@ -137,8 +153,19 @@ def scan(organ: str, encoder: str) -> pd.DataFrame:
 @st.cache_data(show_spinner=False)
 def _scan(key: str, slot: str, threshold: int) -> pd.DataFrame:
     table = read_table(store().at(slot), "scan")
+    given = inputs(*slot.split("/")[1:])
+    phenome, among = given.phenome, {"seen": given.seen}
     codes, cases = list(table["code"]), table["n_cases"].to_numpy()
-    hidden = hide_nested(codes, cases, threshold) | same_people_as_longer(codes, cases)
+    side = side_of(phenome, codes)
+    near = near_each_other(phenome, codes, **among, threshold=threshold)
+    hidden = hide_related(side, cases, threshold, near=near) | superfluous(side, cases)
+    table["n_controls"] = coarse_controls(
+        cases,
+        table["n_controls"].to_numpy(),
+        in_set=cases_in_sets(phenome, codes, **among),
+        total=len(given.seen),
+        threshold=threshold,
+    )
     derived = ["auc", "auc_low", "auc_high", "log10p", "baseline_auc", "increment"]
     shown = table[~hidden].reset_index(drop=True)
     # digits nobody needs would tell exact counts behind a ratio
@@ -176,8 +203,12 @@ def _enrichment(
     small = sizes.index[hide_partition(sizes.to_numpy(), threshold)]
     table["n_cluster"] = table["n_cluster"].mask(table["cluster"].isin(small))
     both = table["n_both"].to_numpy()
-    nested = hide_nested_within(
-        table["cluster"].to_numpy(), list(table["code"]), both, threshold=threshold
+    nested = hide_related_within(
+        table["cluster"].to_numpy(),
+        side_of(inputs().phenome, codes),
+        traits=pd.Index(codes).get_indexer(table["code"]),
+        counts=both,
+        threshold=threshold,
     )
     table["n_both"] = table["n_both"].mask(nested)
     return disclose(

@@ -12,7 +12,6 @@ import streamlit as st
 
 from app import data
 from edp_core.errors import MissingArtifactError
-from edp_core.people.phenome import name_of
 
 
 @dataclass(frozen=True)
@@ -80,11 +79,12 @@ def _code_box(codes: list[str]) -> str | None:
         asked = st.text_input("Code in the link", key="code", bind="query-params")
     known = asked in codes
     st.session_state["code_box"] = asked if known else next(iter(codes), None)
+    names = data.trait_names() if codes else {}
     code = st.selectbox(
         "Code",
         codes,
         key="code_box",
-        format_func=label,
+        format_func=lambda code: _named(code, names),
         on_change=lambda: pick_code(st.session_state["code_box"]),
         placeholder="no codes",
         disabled=not codes,
@@ -100,7 +100,11 @@ def _code_box(codes: list[str]) -> str | None:
 
 def label(code: str) -> str:
     """A code with its name, as the sidebar lists it."""
-    return f"{code} {name_of(code)[0]}"
+    return _named(code, data.trait_names())
+
+
+def _named(code: str, names: dict[str, str]) -> str:
+    return f"{code} {names.get(code, '')}".strip()
 
 
 def pick_code(code: str) -> None:

@@ -59,8 +59,8 @@ def simulate(path: Path, participants: int, seed: int) -> int:
 def ours(path: Path, participants: int, *, dated: bool) -> dict[str, float]:
     import pandas as pd
 
+    from edp_core.people.assemble import build_phenome
     from edp_core.people.diagnoses import prevalent, read_diagnoses
-    from edp_core.people.phenome import build_phenome
     from edp_core.settings.people import Diagnoses
 
     eids = np.array([f"{FIRST_EID + i}" for i in range(participants)])

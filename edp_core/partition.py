@@ -103,25 +103,14 @@ def hide_nested(codes: Sequence[str], counts: np.ndarray, threshold: int) -> np.
     values = np.asarray(counts, np.int64)
     hidden = values < threshold
     names = list(codes)
+    above, below = _prefixes(names)
     for i in sorted(range(len(names)), key=lambda i: -len(names[i])):
         if hidden[i]:
             continue
-        below = [
-            j
-            for j, other in enumerate(names)
-            if j != i and other.startswith(names[i]) and not hidden[j]
-        ]
-        deepest = [
-            j
-            for j in below
-            if not any(k != j and names[k].startswith(names[j]) for k in below)
-        ]
-        widest = [
-            j
-            for j in below
-            if not any(k != j and names[j].startswith(names[k]) for k in below)
-        ]
-        gaps = [values[i] - values[j] for j in below]
+        shown = {j for j in below[i] if not hidden[j]}
+        deepest = [j for j in shown if not below[j] & shown]
+        widest = [j for j in shown if not above[j] & shown]
+        gaps = [values[i] - values[j] for j in shown]
         gaps += [
             abs(values[i] - sum(values[j] for j in level))
             for level in (deepest, widest)
@@ -129,6 +118,44 @@ def hide_nested(codes: Sequence[str], counts: np.ndarray, threshold: int) -> np.
         ]
         hidden[i] = bool(is_small(np.array(gaps, np.int64), threshold).any())
     return hidden
+
+
+def same_people_as_longer(codes: Sequence[str], counts: np.ndarray) -> np.ndarray:
+    """Codes that mean the same people as one longer code below them.
+
+    M25 with 30 cases, all of them coded M2556, adds nothing beside M2556.
+
+    Parameters
+    ----------
+    codes
+        Codes of one vocabulary that count for their prefixes.
+    counts
+        (n_codes,) cases of each, among the same participants.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_codes,) bool.
+    """
+    _, below = _prefixes(list(codes))
+    return np.array(
+        [any(counts[j] == counts[i] for j in held) for i, held in enumerate(below)],
+        bool,
+    )
+
+
+def _prefixes(codes: list[str]) -> tuple[list[set[int]], list[set[int]]]:
+    """For each code the places of its prefixes, and of those it is a prefix of."""
+    place = {code: i for i, code in enumerate(codes)}
+    above: list[set[int]] = [set() for _ in codes]
+    below: list[set[int]] = [set() for _ in codes]
+    for i, code in enumerate(codes):
+        for length in range(1, len(code)):
+            j = place.get(code[:length])
+            if j is not None:
+                above[i].add(j)
+                below[j].add(i)
+    return above, below
 
 
 def hide_nested_within(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from edp_core.artifacts import write_cohort, write_phenome
 from edp_core.errors import AlignmentError
+from edp_core.people.assemble import build_phenome
 from edp_core.people.cohort import Cohort, clean_participants, locate
 from edp_core.people.diagnoses import Found, prevalent, read_diagnoses
-from edp_core.people.phenome import build_phenome
+from edp_core.people.items import read_items
+from edp_core.people.phecodes import map_path, read_phecodes
 from edp_core.people.population import apply_population, with_notes
 from edp_core.people.ukb import read_participants
-from edp_core.store import write_table
+from edp_core.people.vocabularies import read_names
+from edp_core.store import digest, write_table
 from edp_core.study import Study
 from edp_core.withdrawals import withdrawal_notes, withdrawn_eids, without_ids
 
@@ -37,10 +41,27 @@ def ingest_cohort(study: Study, folder: Path) -> None:
 
 
 def ingest_phenome(study: Study, cohort: Cohort, folder: Path) -> None:
-    """Read diagnoses and write the phenome; without a table it has no traits."""
+    """Read diagnoses and other tables and write the phenome; without any, no traits."""
     eids = cohort.participants["eid"].to_numpy(str)
     found = _diagnoses(study, cohort)
-    phenome, notes = build_phenome(found.rows, eids)
+    settings = study.diagnoses
+    names = phecodes = None
+    if settings is not None and settings.names is not None:
+        names = read_names(study.path(settings.names))
+    if settings is not None and settings.phecodes is not None:
+        phecodes = read_phecodes(map_path(settings.phecodes, study.folder))
+    sex = cohort.participants.get("sex")
+    phenome, notes = build_phenome(
+        found.rows,
+        eids,
+        names=names,
+        phecodes=phecodes,
+        sex=None if sex is None else sex.to_numpy(object),
+        tables=[
+            read_items(study.path(table.table), table, table=name, eids=eids)
+            for name, table in study.traits.items()
+        ],
+    )
     others = pd.DataFrame(
         {"reason": list(found.notes), "count": list(found.notes.values())}
     )
@@ -48,6 +69,34 @@ def ingest_phenome(study: Study, cohort: Cohort, folder: Path) -> None:
     counted = both.groupby("reason", sort=False)["count"].sum()
     write_phenome(folder, phenome)
     write_table(folder, "notes", counted.astype("int64").reset_index())
+
+
+def phenome_inputs(
+    study: Study, cohort: Cohort, digest_of: Callable[[Path], str]
+) -> dict[str, str]:
+    """What the phenome is made of beside the participants' ids, by content."""
+    files = {
+        f"traits/{name}": study.path(table.table)
+        for name, table in study.traits.items()
+    }
+    used = []
+    settings = study.diagnoses
+    if settings is not None:
+        files["table"] = study.path(settings.table)
+        if settings.names is not None:
+            files["names"] = study.path(settings.names)
+        if settings.phecodes is not None:
+            files["phecodes"] = map_path(settings.phecodes, study.folder)
+            used.append(("sex", "sex"))
+        if settings.prevalent_only:
+            used.append(("imaging_dates", "imaging_date"))
+            if settings.episodes is not None:
+                files["episodes"] = study.path(settings.episodes)
+    found = {name: digest_of(path) for name, path in files.items()}
+    for name, column in used:
+        cells = cohort.participants.get(column)
+        found[name] = digest([] if cells is None else [*map(str, cells)])
+    return found
 
 
 def _diagnoses(study: Study, cohort: Cohort) -> Found:

@@ -48,6 +48,29 @@ class Diagnoses(Settings):
     """The table ``hesin`` beside ``hesin_diag``: it holds the dates."""
     level: Literal["any", "main"] = "any"
     prevalent_only: bool = False
+    names: str | None = None
+    """UK Biobank's coding 19: names and chapters of codes ICD-10 does not list too."""
+    phecodes: str | None = None
+    """Path of a phecode map, or ``pyPheWAS`` for the one that package brings."""
+
+
+class TraitTable(Settings):
+    """A table of yes and no: wide, or long where ``code`` names a column."""
+
+    table: str
+    eid: str = "eid"
+    code: str | None = None
+    name: str | None = None
+    columns: tuple[str, ...] = ()
+    """Wide tables: the columns that are traits; empty takes all but the ids."""
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> TraitTable:
+        if self.code is None and self.name is not None:
+            raise ValueError("name is of long tables: it needs code")
+        if self.code is not None and self.columns:
+            raise ValueError("columns are of wide tables, code is of long ones")
+        return self
 
 
 class Rule(Settings):

@@ -12,7 +12,7 @@ from edp_core.appraisal.control import control_score
 from edp_core.artifacts import read_cohort, read_inputs, read_phenome
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.export.wording import warnings
-from edp_core.people.phenome import build_phenome
+from edp_core.people.assemble import build_phenome
 from edp_core.phenotype import (
     SPEC,
     AxisSpec,

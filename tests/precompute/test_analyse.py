@@ -6,7 +6,7 @@ import pytest
 
 from edp_core.artifacts import read_cohort
 from edp_core.errors import InputError
-from edp_core.people.phenome import build_phenome
+from edp_core.people.assemble import build_phenome
 from edp_core.settings.analysis import Analysis
 from edp_core.store import Store, read_array, read_table
 from edp_core.study import load_study

@@ -9,7 +9,7 @@ import pandas as pd
 
 from edp_core.export import card
 from edp_core.export.bundle import render
-from edp_core.people.phenome import build_phenome
+from edp_core.people.assemble import build_phenome
 from edp_core.phenotype import (
     AxisSpec,
     ClassifierSpec,

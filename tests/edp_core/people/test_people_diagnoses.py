@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edp_core.errors import InputError
+from edp_core.people.assemble import build_phenome
 from edp_core.people.cohort import clean_participants
 from edp_core.people.diagnoses import prevalent, read_diagnoses
 from edp_core.people.first_occurrences import FIRST, codes
 from edp_core.people.headers import layout_of
-from edp_core.people.phenome import build_phenome
 from edp_core.settings.people import Diagnoses
 
 FEW = settings(

@@ -7,12 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edp_core.errors import InputError
-from edp_core.people.phenome import (
-    UNKNOWN,
-    build_phenome,
-    name_of,
-    same_people_as_longer,
-)
+from edp_core.partition import same_people_as_longer
+from edp_core.people.assemble import build_phenome
+from edp_core.people.vocabularies import UNKNOWN, name_of
 
 EIDS = np.array(["1", "2", "3", "4"])
 
