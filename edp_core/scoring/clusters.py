@@ -1,4 +1,4 @@
-"""Clusters of an embedding: found by Leiden, tested for traits, turned into a score."""
+"""Clusters of an embedding: found by Leiden, and turned into a score."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import threading
 
 import igraph
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from edp_core.errors import InputError
-from edp_core.stats import fisher
-from edp_core.stats.multiplicity import benjamini_hochberg_log10
 from edp_core.vectors.atlas import umap_memberships
 
 Floats = NDArray[np.float64]
@@ -137,86 +134,6 @@ def leiden(
     number = np.empty(int(values.max()) + 1, dtype=np.int32)
     number[values[ranked]] = np.arange(values.size, dtype=np.int32)
     return np.asarray(number[labels], dtype=np.int32)
-
-
-def enrichment(
-    labels: ArrayLike, cases: ArrayLike | sparse.sparray | sparse.spmatrix
-) -> pd.DataFrame:
-    """Test every trait in every cluster.
-
-    Parameters
-    ----------
-    labels
-        (n,) cluster of each participant; below 0 = in none, left out of every count.
-    cases
-        (n, n_traits) bool, dense or sparse.
-
-    Returns
-    -------
-    DataFrame
-        One row per cluster and trait: ``cluster``, ``trait`` (column index),
-        ``n_cluster``, ``n_cases``, ``n_both``; ``share_of_cluster`` = n_both/n_cluster
-        (prevalence in the cluster) and ``share_of_cases`` = n_both/n_cases (NaN
-        without cases); ``odds_ratio``, ``or_low``, ``or_high`` (with ½ in every cell,
-        Woolf's 95 % interval); ``log10p`` of Fisher's two-sided test and ``log10q``,
-        Benjamini–Hochberg over all rows. Traits without cases have NaN from the odds
-        ratio on and do not count among the tests.
-
-    Raises
-    ------
-    InputError
-        Where rows do not meet or no participant lies in a cluster.
-
-    Notes
-    -----
-    Valid as it stands only for clusters found without sight of the labels. The
-    two-sided p flags depletion too: enriched means odds ratio > 1 as well.
-    """
-    label = np.asarray(labels)
-    has = sparse.csr_array(
-        cases if sparse.issparse(cases) else np.asarray(cases, dtype=bool)
-    )
-    if label.ndim != 1 or has.ndim != 2 or has.shape[0] != label.size:
-        raise InputError(
-            f"labels {label.shape} and cases {has.shape} do not meet",
-            "give one row for each participant in both",
-        )
-    inside = np.flatnonzero(label >= 0)
-    if not inside.size:
-        raise InputError("no participant lies in a cluster", "run Leiden first")
-    clusters, code = np.unique(label[inside], return_inverse=True)
-    yes = has[inside].astype(bool).astype(np.int64)
-    membership = sparse.csr_array(
-        (np.ones(inside.size, np.int64), (code, np.arange(inside.size)))
-    )
-    both = (membership @ yes).toarray()
-    n_cases = np.asarray(yes.sum(axis=0)).ravel()
-    n_cluster = np.bincount(code)
-    n_traits = has.shape[1]
-    table = pd.DataFrame(
-        {
-            "cluster": np.repeat(clusters, n_traits),
-            "trait": np.tile(np.arange(n_traits), clusters.size),
-            "n_cluster": np.repeat(n_cluster, n_traits),
-            "n_cases": np.tile(n_cases, clusters.size),
-            "n_both": both.ravel(),
-        }
-    )
-    tested = table["n_cases"].to_numpy() > 0
-    a, row, col = (
-        table.loc[tested, name].to_numpy()
-        for name in ("n_both", "n_cluster", "n_cases")
-    )
-    table["share_of_cluster"] = table["n_both"] / table["n_cluster"]
-    figures = np.full((5, len(table)), np.nan)
-    figures[0, tested] = a / col
-    figures[1:4, tested] = fisher.odds_ratio(a, row, col, inside.size)
-    figures[4, tested] = fisher.log10p(a, row, col, inside.size)
-    names = ("share_of_cases", "odds_ratio", "or_low", "or_high", "log10p")
-    for name, values in zip(names, figures, strict=True):
-        table[name] = values
-    table["log10q"] = benjamini_hochberg_log10(figures[4])
-    return table
 
 
 def cluster_score(

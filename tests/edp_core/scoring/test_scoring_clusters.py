@@ -6,7 +6,8 @@ from scipy import sparse, stats
 from scipy.spatial.distance import cdist
 
 from edp_core.errors import InputError
-from edp_core.scoring.clusters import cluster_score, enrichment, knn_graph, leiden
+from edp_core.scoring.clusters import cluster_score, knn_graph, leiden
+from edp_core.scoring.enrichment import enrichment
 from edp_core.stats import fisher
 from edp_core.stats.multiplicity import benjamini_hochberg_log10
 from edp_core.vectors.neighbours import cosine_knn
