@@ -31,9 +31,8 @@ from edp_core.scoring.scorer import Scorer
 from edp_core.stats.ranks import RankTests, rank_test_rows
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-_BLOCK = 64
-"""Traits scored at a time: bounds memory at about 64 · n float64."""
+_SCORES = 2**25
+"""Scores held at a time, 256 MB of them."""
 
 
 def scan_phenome(
@@ -128,8 +127,9 @@ def scan_phenome(
         x = standardised(baseline, len(z))
         other = prepared(x, fold, oversampling="none")
     figures = np.full((len(traits), 5), np.nan)
-    for start in range(0, len(usable), _BLOCK):
-        block = usable[start : start + _BLOCK]
+    step = _step(len(z))
+    for start in range(0, len(usable), step):
+        block = usable[start : start + step]
         part = [traits[k] for k in block]
         figures[block, :4] = _figures(_tested(scorer, part))
         if other is not None:
@@ -192,7 +192,7 @@ def score_traits(
                 "give one entry for each participant",
             )
         outside = sparse.csc_array(~learnt[:, None])
-        flags = sparse.csc_array(flags.multiply(learnt[:, None]))
+        flags = columns_of(flags.multiply(learnt[:, None]), len(z))
         among = Eligibility(outside, np.zeros(flags.shape[1], dtype=np.int64))
     scorer = Scorer.of(
         z, folds_of(folds, len(z)), shrinkage=shrinkage, oversampling=oversampling,
@@ -210,9 +210,10 @@ def score_traits(
                 "needs 2 cases only",
             )
     scores = np.empty((len(z), len(traits)))
-    for start in range(0, len(traits), _BLOCK):
-        rows = scorer.rows(traits[start : start + _BLOCK])
-        scores[scorer.moments.order, start : start + _BLOCK] = rows.T
+    step = _step(len(z))
+    for start in range(0, len(traits), step):
+        rows = scorer.rows(traits[start : start + step])
+        scores[scorer.moments.order, start : start + step] = rows.T
     return scores
 
 
@@ -272,14 +273,7 @@ def score_trait(
 def _tested(scorer: Scorer, traits: Sequence[TraitRows]) -> RankTests:
     rows = scorer.rows(traits)
     n = rows.shape[1]
-    counted: list[Bools | None] = []
-    for trait in traits:
-        mask = None
-        if len(trait.aside):
-            mask = np.ones(n, dtype=bool)
-            mask[trait.aside] = False
-            mask[trait.cases] = True
-        counted.append(mask)
+    counted = [trait.counted(n) if len(trait.aside) else None for trait in traits]
     flags = [trait.cases for trait in traits]
     if scorer.score == "held-out":  # the first half has no score
         start = int(scorer.moments.starts[1])
@@ -294,6 +288,11 @@ def _tested(scorer: Scorer, traits: Sequence[TraitRows]) -> RankTests:
         inflation=scorer.inflation,
         axes=scorer.moments.axes if pooled else None,
     )
+
+
+def _step(n: int) -> int:
+    """Traits scored at a time."""
+    return int(np.clip(_SCORES // n, 16, 256))
 
 
 def _figures(tests: RankTests) -> Floats:

@@ -7,11 +7,11 @@ matrix by as many ranks as it has cases; the derivation stands in `docs/science.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.linalg import cho_solve, solve_triangular
 
 from edp_core.recipe import Oversampling
@@ -77,6 +77,13 @@ class TraitRows:
     cases: Ints
     aside: Ints
 
+    def counted(self, n: int) -> Bools:
+        """(n,) bool, who takes part."""
+        taking = np.ones(n, dtype=bool)
+        taking[self.aside] = False
+        taking[self.cases] = True
+        return taking
+
 
 class TraitDirections:
     """Directions of one trait, fold by fold, whoever counts and whatever is drawn.
@@ -111,15 +118,23 @@ class TraitDirections:
         self.flipped = 2 * len(trait.cases) > n and oversampling != "none"
         """Cases are the majority: the controls are the ones drawn towards."""
         self.few = self._controls() if self.flipped else trait.cases
+        self.sums = np.stack(
+            [
+                moments.z[trait.cases[a:b]].sum(axis=0)
+                for a, b in pairwise(np.searchsorted(trait.cases, moments.starts))
+            ]
+        )
+        """Sum of the cases of each fold."""
+        self.counts = np.diff(np.searchsorted(trait.cases, moments.starts))
+        self.x = moments.z[self.few if oversampling != "none" else self.few[:0]]
         self.found = None
         if oversampling == "expected" and len(self.few) > 1:
             self.found = smote.neighbours_of(
-                moments.z[self.few], n_folds=moments.n_folds
+                self.x.astype(np.float32), n_folds=moments.n_folds
             )
 
     def _controls(self) -> Ints:
-        others = np.ones(len(self.moments.z), dtype=bool)
-        others[self.trait.aside] = False
+        others = self.trait.counted(len(self.moments.z))
         others[self.trait.cases] = False
         return np.flatnonzero(others)
 
@@ -128,54 +143,111 @@ class TraitDirections:
         held = self.moments.held(fold)
         z, cases = self.moments.z, self.trait.cases
         kept = (cases < held.start) | (cases >= held.stop)
-        x, back = z[cases[kept]], z[cases[kept & self.back]]
-        n, n_p = base.n + len(back), len(x)
-        total, of_cases = base.total + back.sum(axis=0), x.sum(axis=0)
+        back = z[cases[kept & self.back]]
+        n, n_p = base.n + len(back), int(self.counts.sum() - self.counts[fold])
+        of_cases = self.sums.sum(axis=0) - self.sums[fold]
+        total = base.total + back.sum(axis=0)
         m_p, m_n = of_cases / n_p, (total - of_cases) / (n - n_p)
-        few = x
-        if self.flipped:
-            few = z[self.few[(self.few < held.start) | (self.few >= held.stop)]]
         missing = abs(n - 2 * n_p)
-        if self.oversampling == "none" or not missing:
-            w = _solved(base, (m_p - m_n, total / n), size=n, extra=_Extra(back, None))
-        elif self.oversampling == "sampled":
-            assert self.rng is not None
-            drawn = smote.sampled(few, missing, rng=self.rng)
-            grown = (few.sum(axis=0) + drawn.sum(axis=0)) / (len(few) + missing)
+        extra, (apart, middle) = _Extra(back), (m_p - m_n, total / n)
+        if self.oversampling != "none" and missing:
+            among = (self.few < held.start) | (self.few >= held.stop)
+            grown, extra = self._grown(among, missing, extra=extra)
             apart, middle = _sides(grown, (m_p, m_n), flipped=self.flipped)
-            extra = _Extra(np.concatenate([back, drawn]), None)
-            w = _solved(base, (apart, middle), size=n + missing, extra=extra)
+            n_all = n + missing
         else:
-            weights = self._weights(held)
-            synthetic = few.T @ weights.drawn / (2 * len(few))
-            grown = (few.sum(axis=0) + missing * synthetic) / (len(few) + missing)
-            apart, middle = _sides(grown, (m_p, m_n), flipped=self.flipped)
-            scaled = smote.Weights(weights.matrix * (missing / len(few)), weights.drawn)
-            extra = _Extra(back, (few, scaled))
-            if not self.flipped and len(back) == len(x):
-                # the cases come back and are drawn towards: one change, not two
-                ones = sparse.eye_array(len(few), format="csr")
-                scaled = smote.Weights(scaled.matrix + ones, weights.drawn)
-                extra = _Extra(back[:0], (few, scaled))
-            w = _solved(base, (apart, middle), size=n + missing, extra=extra)
+            n_all = n
+        w = self._solved(base, (apart, middle), size=n_all, extra=extra)
         inside = w @ base.gram @ w + float(np.sum((back @ w) ** 2))
         inside -= n_p * float(m_p @ w) ** 2 + (n - n_p) * float(m_n @ w) ** 2
         return Direction(w, float(m_n @ w), float(_sd(np.array(inside), n)))
 
-    def _weights(self, held: slice) -> smote.Weights:
-        if self.found is None:
-            return smote.ALONE
-        return smote.weights_among(
-            self.found, (self.few < held.start) | (self.few >= held.stop)
+    def _grown(
+        self, among: Bools, missing: int, *, extra: _Extra
+    ) -> tuple[Floats, _Extra]:
+        """Mean of the few with the synthetic, and what both add to the base."""
+        n = int(among.sum())
+        if self.oversampling == "sampled":
+            assert self.rng is not None
+            few = self.x[among]
+            drawn = smote.sampled(few, missing, rng=self.rng)
+            grown = (few.sum(axis=0) + drawn.sum(axis=0)) / (n + missing)
+            return grown, _Extra(np.concatenate([extra.rows, drawn]))
+        weights = smote.ALONE
+        if self.found is not None:
+            weights = smote.weights_among(self.found, among)
+        # how often each counts, itself and as part of what is drawn
+        share = np.zeros(len(among))
+        share[among] = 1 + missing * weights.drawn / (2 * n)
+        grown = share @ self.x / (n + missing)
+        return grown, _Extra(extra.rows, self.few[among], weights, missing / n)
+
+    def _solved(
+        self, base: Base, ends: tuple[Floats, Floats], *, size: int, extra: _Extra
+    ) -> Floats:
+        """(A + extra − N bbᵀ)⁻¹ v about the base's mean c, b = mean of all − c.
+
+        ``ends`` are v and the mean of all, ``size`` is N. With fewer added rows than
+        axes the inverse changes by as many ranks (Woodbury); otherwise the matrix is
+        made, in white coordinates where something is drawn.
+        """
+        centre = base.total / base.n
+        both = np.stack([ends[0], ends[1] - centre], axis=1)
+        rows, few = extra.rows, extra.few
+        m, again = len(centre), len(rows) > 0 and len(rows) == len(few)
+        if not len(rows) and not len(few):
+            u = cho_solve((base.factor, True), both)
+        elif max(len(rows), len(few)) >= m or (len(rows) and len(few) and not again):
+            u = self._dense(base, both, extra=extra)
+        else:
+            x = (self.moments.z[few] if len(few) else rows) - centre
+            tall = solve_triangular(base.factor, x.T, lower=True)
+            ends_ = solve_triangular(base.factor, both, lower=True)
+            inner, seen = tall.T @ tall, tall.T @ ends_
+            if extra.weights is not None:
+                # where the few come back as well, they weigh once more
+                inner, seen = (
+                    extra.scale * extra.weights.times(part) + (part if again else 0)
+                    for part in (inner, seen)
+                )
+            inner.flat[:: len(x) + 1] += 1
+            change = tall @ np.linalg.solve(inner, seen)
+            u = solve_triangular(base.factor, ends_ - change, lower=True, trans="T")
+        first, second = u[:, 0], u[:, 1]
+        b = both[:, 1]
+        w = first + second * (size * (b @ first) / (1 - size * (b @ second)))
+        return np.asarray(w, dtype=np.float64)
+
+    def _dense(self, base: Base, both: Floats, *, extra: _Extra) -> Floats:
+        """A + extra made whole, and its inverse times two columns."""
+        centre, whitening = base.total / base.n, self.moments.whitening
+        rows = extra.rows - centre
+        if extra.weights is None or whitening is None or self.moments.white is None:
+            scatter = base.gram - np.outer(base.total, centre) + rows.T @ rows
+            factor = factorised(scatter, ridge=base.ridge)
+            return np.asarray(cho_solve((factor, True), both), dtype=np.float64)
+        assert base.white is not None
+        turned = solve_triangular(
+            whitening, np.column_stack([centre, both, rows.T]), lower=True
+        )
+        x = self.moments.white[extra.few] - turned[:, 0].astype(np.float32)
+        matrix = base.white + extra.scale * extra.weights.moment(x)
+        if len(rows):
+            matrix += turned[:, 3:] @ turned[:, 3:].T
+        u = cho_solve((factorised(matrix, ridge=0.0), True), turned[:, 1:3])
+        return np.asarray(
+            solve_triangular(whitening, u, lower=True, trans="T"), dtype=np.float64
         )
 
 
 @dataclass(frozen=True)
 class _Extra:
-    """What a trait adds to its base: rows as they are, and rows under weights."""
+    """What a trait adds to its base: rows as they are, and the few under weights."""
 
     rows: Floats
-    weighted: tuple[Floats, smote.Weights] | None
+    few: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    weights: smote.Weights | None = None
+    scale: float = 0.0
 
 
 def _sides(
@@ -184,45 +256,6 @@ def _sides(
     """Cases minus controls and the middle between them, one of them oversampled."""
     m_p, m_n = (means[0], grown) if flipped else (grown, means[1])
     return m_p - m_n, (m_p + m_n) / 2
-
-
-def _solved(
-    base: Base, ends: tuple[Floats, Floats], *, size: int, extra: _Extra
-) -> Floats:
-    """(A + extra − N bbᵀ)⁻¹ v about the base's mean c, b = mean of all − c.
-
-    ``ends`` are v and the mean of all, ``size`` is N. With fewer added rows than axes
-    the inverse changes by as many ranks (Woodbury); otherwise the matrix is made.
-    """
-    centre = base.total / base.n
-    v, b = ends[0], ends[1] - centre
-    rows = extra.rows - centre
-    x, weights = np.empty((0, len(v))), None
-    if extra.weighted is not None:
-        x, weights = extra.weighted[0] - centre, extra.weighted[1].matrix
-    both = np.stack([v, b], axis=1)
-    if (len(rows) and len(x)) or max(len(rows), len(x)) >= len(v):
-        change = rows.T @ rows
-        if weights is not None:
-            change = change + x.T @ (weights @ x)
-        scatter = base.gram - np.outer(base.total, centre)
-        factor = factorised(scatter + change, ridge=base.ridge)
-        u = cho_solve((factor, True), both)
-    elif len(rows) or len(x):
-        x = x if len(x) else rows
-        tall = solve_triangular(base.factor, x.T, lower=True)
-        ends_ = solve_triangular(base.factor, both, lower=True)
-        inner, seen = tall.T @ tall, tall.T @ ends_
-        if weights is not None:
-            inner, seen = weights @ inner, weights @ seen
-        inner.flat[:: len(x) + 1] += 1
-        change = tall @ np.linalg.solve(inner, seen)
-        u = solve_triangular(base.factor, ends_ - change, lower=True, trans="T")
-    else:
-        u = cho_solve((base.factor, True), both)
-    first, second = u[:, 0], u[:, 1]
-    w = first + second * (size * (b @ first) / (1 - size * (b @ second)))
-    return np.asarray(w, dtype=np.float64)
 
 
 def _sd(within: Floats, n: int) -> Floats:

@@ -83,7 +83,8 @@ class Scorer:
         if score == "held-out":
             known = np.unique(fold)
             fold = (np.searchsorted(known, fold) >= (len(known) + 1) // 2).astype(int)
-        moments = Moments.of(vectors, fold, shrinkage=shrinkage)
+        whiten = oversampling == "expected"
+        moments = Moments.of(vectors, fold, shrinkage=shrinkage, whiten=whiten)
         return cls(moments, oversampling, score, seed)
 
     @property
@@ -194,9 +195,7 @@ class Scorer:
     def _best(self, directions: list[Direction], trait: TraitRows) -> Floats:
         """Scores of everybody by the model with the best AUC in its held-out fold."""
         scores = _apply(directions, self.moments.z)
-        counted = np.ones(scores.shape[1], dtype=bool)
-        counted[trait.aside] = False
-        counted[trait.cases] = True
+        counted = trait.counted(scores.shape[1])
         auc = np.full(len(scores), -1.0)
         for fold in range(self.moments.n_folds):
             here = self.moments.held(fold)
@@ -217,9 +216,7 @@ class Scorer:
         part in any model.
         """
         z, n_all = self.moments.z, len(self.moments.z)
-        counted = np.ones(n_all, dtype=bool)
-        counted[trait.aside] = False
-        counted[trait.cases] = True
+        counted = trait.counted(n_all)
         y = np.zeros(n_all)
         y[trait.cases] = 1
         n = int(counted.sum())

@@ -16,12 +16,15 @@ from scipy import sparse
 from edp_core.errors import InputError
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 NEIGHBOURS = 5
 """Nearest cases drawn towards, as in the paper and in imbalanced-learn."""
-_ROWS = 512
-"""Cases compared with all others at a time: bounds memory at 4 kB · n_cases."""
+_ROWS = 256
+"""Cases compared with all others at a time: bounds memory at 1 kB · n_cases."""
+_WHOLE = 6000
+"""Cases up to which all are compared with all in one product, of 144 MB at most."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Neighbours:
         with a fold are passed over.
     """
 
-    x: Floats
+    x: Singles
     near: Ints
 
 
@@ -45,30 +48,48 @@ class Neighbours:
 class Weights:
     """Expected second moment of synthetic cases as weights on the cases.
 
+    With P the row-stochastic matrix of nearest cases and q = Pᵀ1,
+    W = ⅓ I + ⅓ diag(q) + ⅙ (P + Pᵀ), and (1/n_cases) XᵀWX is the moment.
+
     Attributes
     ----------
-    matrix
-        W (n_cases, n_cases), sparse, symmetric: (1/n_cases) XᵀWX is the moment.
+    towards
+        P (n_cases, n_cases), sparse, float32: k entries 1/k in each row.
     drawn
         (n_cases,) 1 + q, how much each case weighs in the mean of the synthetic:
         Xᵀ(1 + q)/(2 n_cases).
     """
 
-    matrix: sparse.csr_array
+    towards: sparse.csr_array
     drawn: Floats
 
+    def moment(self, x: Singles) -> Floats:
+        """XᵀWX (m, m) of cases (n_cases, m), in single precision.
 
-ALONE = Weights(sparse.csr_array(np.ones((1, 1))), np.full(1, 2.0))
+        XᵀPX and its transpose weigh alike, so one product does for both.
+        """
+        right = self.towards @ x
+        right += self.drawn.astype(np.float32)[:, None] * x
+        product = (x.T @ right).astype(np.float64)
+        return np.asarray((product + product.T) / 6, dtype=np.float64)
+
+    def times(self, matrix: Floats) -> Floats:
+        """W times a matrix (n_cases, k)."""
+        both = self.towards @ matrix + self.towards.T @ matrix
+        return np.asarray(both / 6 + self.drawn[:, None] / 3 * matrix)
+
+
+ALONE = Weights(sparse.csr_array(np.ones((1, 1), np.float32)), np.full(1, 2.0))
 """A single case: SMOTE can only repeat it."""
 
 
-def neighbours_of(x: Floats, *, n_folds: int) -> Neighbours:
+def neighbours_of(x: Singles, *, n_folds: int) -> Neighbours:
     """Find the nearest cases of every case, once for all folds.
 
     Parameters
     ----------
     x
-        (n_cases, m) without missing values, at least 2 rows.
+        (n_cases, m) single precision, no missing values, at least 2 rows.
     n_folds
         Folds that will be held out in turn: more neighbours are kept than are used,
         so that five are left in training nearly always; `weights_among` looks again
@@ -82,9 +103,12 @@ def neighbours_of(x: Floats, *, n_folds: int) -> Neighbours:
     wanted = min(n - 1, 12 + 30 // n_folds + (24 if n_folds < 4 else 0))
     near = np.empty((n, wanted), dtype=np.int64)
     lengths = np.einsum("ij,ij->i", x, x)
+    # x xᵀ at once takes half the work, being symmetric, but n_cases² of memory
+    whole = x @ x.T if n <= _WHOLE else None
     for start in range(0, n, _ROWS):
         rows = np.arange(start, min(start + _ROWS, n))
-        near[rows] = _nearest(x, rows, lengths=lengths, wanted=wanted)
+        likeness = x[rows] @ x.T if whole is None else whole[rows]
+        near[rows] = _nearest(likeness, lengths, rows=rows, wanted=wanted)
     return Neighbours(x, near)
 
 
@@ -105,8 +129,7 @@ def weights_among(found: Neighbours, kept: Bools) -> Weights:
 
     Notes
     -----
-    P the row-stochastic matrix of the k = min(5, n_cases − 1) nearest, q = Pᵀ1:
-    W = ⅓ I + ⅓ diag(q) + ⅙ (P + Pᵀ).
+    Of the k = min(5, n_cases − 1) nearest in training.
     """
     n = int(kept.sum())
     k = min(NEIGHBOURS, n - 1)
@@ -122,15 +145,14 @@ def weights_among(found: Neighbours, kept: Bools) -> Weights:
     for row in np.flatnonzero(~full):
         x = found.x[kept]
         lengths = np.einsum("ij,ij->i", x, x)
-        chosen[row] = _nearest(x, np.array([row]), lengths=lengths, wanted=k)[0]
-    share = np.full(n * k, 1 / k)
+        here = np.array([row])
+        likeness = x[here] @ x.T
+        chosen[row] = _nearest(likeness, lengths, rows=here, wanted=k)[0]
+    share = np.full(n * k, 1 / k, dtype=np.float32)
     towards = sparse.csr_array(
         (share, chosen.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n)
     )
-    q = np.bincount(chosen.ravel(), minlength=n) / k
-    diagonal = sparse.diags_array((1 + q) / 3)
-    matrix = sparse.csr_array(diagonal + (towards + towards.T) / 6)
-    return Weights(matrix, 1 + q)
+    return Weights(towards, 1 + np.bincount(chosen.ravel(), minlength=n) / k)
 
 
 def sampled(x: Floats, wanted: int, *, rng: np.random.Generator) -> Floats:
@@ -174,11 +196,9 @@ def sampled(x: Floats, wanted: int, *, rng: np.random.Generator) -> Floats:
     return np.asarray(drawn[len(labels) :], dtype=np.float64)
 
 
-def _nearest(x: Floats, rows: Ints, *, lengths: Floats, wanted: int) -> Ints:
+def _nearest(likeness: Singles, lengths: Singles, *, rows: Ints, wanted: int) -> Ints:
     """The ``wanted`` nearest others of some rows, nearest first."""
-    far = x[rows] @ x.T
-    far *= -2
-    far += lengths
+    far = lengths - 2 * likeness
     far[np.arange(rows.size), rows] = np.inf
     found = np.argpartition(far, wanted - 1, axis=1)[:, :wanted]
     distance = np.take_along_axis(far, found, axis=1)
