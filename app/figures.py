@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import data
+from app import charts, data
+from app.scatter import Category
 from app.state import Choice
 from edp_core import disclosure
 from edp_core.appraisal.confounders import associations
@@ -111,6 +112,32 @@ def points(choice: Choice, colour: str) -> tuple[pd.DataFrame, str, list[str]]:
     seed = st.session_state.setdefault("_order", secrets.randbits(64))
     shuffled = np.random.default_rng(seed).permutation(len(table))
     return table.iloc[shuffled].reset_index(drop=True), column, domain
+
+
+def legend(choice: Choice, points: pd.DataFrame, column: str) -> list[Category]:
+    """Categories of the points in the order of the legend, counts as they may be shown.
+
+    The points of a map can be counted, so nothing stands here that they do not tell.
+    """
+    if column == "status":
+        cases = int((points[column] == "case").sum())
+        return [
+            Category("control", charts.CONTROL, f"{len(points) - cases:,}"),
+            Category("case", charts.CASE, f"{cases:,}", above=True),
+        ]
+    table = cluster_sizes(choice)
+    known = table["n"].notna()
+    shown = [
+        Category(str(number), _palette(number), f"{count:,}")
+        for number, count in enumerate(table["n"].fillna(0).astype(int))
+        if known[number]
+    ]
+    few = Category("small", charts.CONTROL, "hidden")
+    return shown if known.all() else [*shown, few]
+
+
+def _palette(number: int) -> str:
+    return charts.PALETTE[number % len(charts.PALETTE)]
 
 
 def n_clusters(choice: Choice) -> int:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import charts, data, figures, guards, state, widgets
+from app.scatter import scatter
 
 choice = state.choice()
 widgets.title("Clusters", choice)
@@ -28,11 +29,13 @@ with left:
         colour = st.segmented_control(
             "Colour by", options, default=colour, key="colour", bind="query-params"
         )
-    points, column, domain = figures.points(choice, colour or "cluster")
-    title = "Cluster" if column == "cluster" else choice.code
-    widgets.figure(
-        charts.scatter(points, colour=column, domain=domain, title=title),
-        f"umap-{choice.organ}-{choice.encoder}",
+    points, column, _ = figures.points(choice, colour or "cluster")
+    scatter(
+        points,
+        figures.legend(choice, points, column),
+        column=column,
+        title="Cluster" if column == "cluster" else str(choice.code),
+        name=f"umap-{choice.organ}-{choice.encoder}",
     )
     st.caption(
         f"N = {len(points):,} participants, one point each, in random order. Distances "
