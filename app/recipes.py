@@ -71,13 +71,14 @@ def _guided(choice: Choice, code: str, design: Design) -> dict[str, Any]:
 
 
 def classifier(choice: Choice, code: str, **design: Any) -> ClassifierSpec:
-    """Classifier-guided recipe with the study's folds and shrinkage; see `Design`."""
+    """Classifier-guided recipe with what the study sets for its scan; see `Design`."""
     analysis = data.study().analysis
     return ClassifierSpec(
         **_guided(choice, code, Design(**design)),
         folds=analysis.folds,
         fold_seed=analysis.seed,
         shrinkage=analysis.shrinkage,
+        oversampling=analysis.oversampling,
     )
 
 

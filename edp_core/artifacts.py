@@ -32,8 +32,8 @@ VERSIONS = {
     "encoder": 2,
     "embedding": 2,
     "atlas": 1,
-    "scan": 1,
-    "enrichment": 1,
+    "scan": 2,
+    "enrichment": 2,
 }
 """Raise a version when the step's output changes for the same inputs."""
 
@@ -87,7 +87,7 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
         names = {"pcs", "umap_min_dist"}
         return clustering | analysis.model_dump(mode="json", include=names)
     if kind == "scan":
-        names = {"min_cases", "folds", "shrinkage", "seed"}
+        names = {"min_cases", "folds", "shrinkage", "oversampling", "seed"}
         return analysis.model_dump(mode="json", include=names)
     return {"min_cases": study.disclosure.threshold}
 

@@ -208,9 +208,15 @@ def _labels(
 
 def _classified(
     spec: ClassifierSpec, inputs: Inputs, *, seen: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Scores of the seen, everybody's fold (−1 = none), and figures."""
+) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+    """Scores of the seen, everybody's fold (−1 = none), and figures.
+
+    Folds are told where a participant's model depends on them. Those who do not count
+    for the trait are scored, but neither learnt from nor tested.
+    """
     cases, labelled, figures = _labels(spec, inputs, seen)
+    counted = inputs.phenome.eligible(spec.trait)[seen]
+    figures["n_controls"] = int((counted & ~cases).sum())
     vectors = adjusted_vectors(spec, inputs)
     n = len(inputs.participants)
     folds = fold_partition(n, spec.folds, seed=spec.fold_seed)
@@ -220,15 +226,26 @@ def _classified(
         folds=folds[seen],
         shrinkage=spec.shrinkage,
         labelled=labelled,
+        oversampling=spec.oversampling,
+        score=spec.score,
+        eligible=None if counted.all() else counted,
+        seed=spec.fold_seed,
     )
-    used = effective_axes(vectors, shrinkage=spec.shrinkage)
-    test = rank_test(scores, cases, inflation=POOLED, axes=used)
+    pooled = spec.score in {"out-of-fold", "leave-one-out"}
+    test = rank_test(
+        np.where(counted, scores, np.nan),
+        cases,
+        inflation=POOLED if pooled else 1.0,
+        axes=effective_axes(vectors, shrinkage=spec.shrinkage) if pooled else None,
+    )
     figures |= {
         "auc": float(test.auc[0]),
         "auc_low": float(test.auc_low[0]),
         "auc_high": float(test.auc_high[0]),
         "log10p": float(test.log10p[0]),
     }
+    if spec.score != "out-of-fold":
+        return scores, None, figures
     all_folds = np.full(n, -1, np.int64)
     all_folds[seen] = folds[seen]
     return scores, all_folds, figures

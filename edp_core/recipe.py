@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from edp_core.settings.analysis import Oversampling
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -48,8 +50,6 @@ class _Spec(BaseModel):
 
 Transform = Literal["none", "rank-inverse-normal"]
 """What is done to the finished score; the second makes it normal by its ranks."""
-Oversampling = Literal["none", "expected", "sampled"]
-"""SMOTE: not at all, in closed-form expectation, or drawn once with a seed."""
 Scoring = Literal["out-of-fold", "held-out", "leave-one-out", "best-of-fold"]
 """Who scores whom. Only the last is circular: the paper's, kept for comparison."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from edp_core.errors import InputError
 from edp_core.people.phenome import Phenome
 from edp_core.scoring import adjust, classifier, clusters
+from edp_core.scoring.enrichment import enrichment
 from edp_core.scoring.folds import fold_partition
 from edp_core.settings.analysis import Analysis
 from edp_core.store import write_array, write_table
@@ -18,8 +20,10 @@ from edp_core.vectors import atlas
 from edp_core.vectors.embedding import Embedding
 from edp_core.vectors.neighbours import cosine_knn
 
+BASELINE = {"age_years": "age", "sex": "sex", "bmi": "BMI"}
+"""What the embedding's AUC is measured against: column and how it is called."""
 DEMOGRAPHICS = ("age_years", "sex")
-"""What the embedding's AUC is measured against."""
+"""What odds ratios are adjusted for; not BMI, which may lie on the way."""
 
 
 def make_atlas(embedding: Embedding, analysis: Analysis, folder: Path) -> None:
@@ -54,43 +58,63 @@ def make_scan(
     *,
     analysis: Analysis,
     folder: Path,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Out-of-fold AUC and p for every code with enough cases, age + sex beside it."""
+    """Out-of-fold AUC and p for every trait with enough cases, demographics beside."""
     eids, vectors = embedding.by_participant()
     seen = np.searchsorted(phenome.eids, eids)
-    folds = fold_partition(
-        len(phenome.eids), analysis.folds, seed=analysis.seed
-    )[seen]
-    cases = phenome.dense(list(phenome.traits["code"]))[seen]
-    known = [name for name in DEMOGRAPHICS if name in participants.columns]
-    people = participants.iloc[seen]
-    baseline = adjust.design_matrix(people, known)
+    folds = fold_partition(len(phenome.eids), analysis.folds, seed=analysis.seed)[seen]
+    codes = list(phenome.traits["code"])
+    known = [name for name in BASELINE if name in participants.columns]
+    baseline = adjust.design_matrix(participants.iloc[seen], known)
     table = classifier.scan_phenome(
         vectors,
-        cases,
+        phenome.matrix(codes).tocsr()[seen],
         folds=folds,
+        oversampling=analysis.oversampling,
         shrinkage=analysis.shrinkage,
         min_cases=analysis.min_cases,
+        eligible=phenome.eligibility(codes).among(seen),
         # nobody's age or sex may be known: then there is nothing to compare with
         baseline=baseline if baseline.shape[1] else None,
+        report=report,
     )
-    names = phenome.traits[["code", "name", "chapter"]].reset_index(drop=True)
+    columns = ["code", "name", "chapter", "vocabulary", "sex"]
+    names = phenome.traits[columns].reset_index(drop=True)
+    names["baseline"] = " + ".join(BASELINE[name] for name in known)
     write_table(
         folder, "scan", pd.concat([names, table.reset_index(drop=True)], axis=1)
     )
 
 
 def make_enrichment(
-    eids: np.ndarray, labels: np.ndarray, phenome: Phenome, *, folder: Path, least: int
+    atlas: tuple[np.ndarray, np.ndarray],
+    phenome: Phenome,
+    participants: pd.DataFrame,
+    *,
+    folder: Path,
+    least: int,
 ) -> None:
-    """Fisher's exact test of every cluster and every code with at least ``least``."""
+    """Every cluster and every code with at least ``least`` cases, adjusted too.
+
+    ``atlas`` is ids and clusters; odds ratios are adjusted for `DEMOGRAPHICS`.
+    """
+    eids, labels = atlas
     seen = np.searchsorted(phenome.eids, eids)
-    cases = phenome.dense(list(phenome.traits["code"]))[seen]
-    enough = cases.sum(axis=0) >= least
-    names = phenome.traits.loc[enough, ["code", "name", "chapter"]].reset_index(
+    codes = phenome.traits["code"].to_numpy()
+    cases = phenome.matrix(list(codes)).tocsr()[seen]
+    enough = np.flatnonzero(np.asarray(cases.sum(axis=0)).ravel() >= least)
+    names = phenome.traits.iloc[enough][["code", "name", "chapter"]].reset_index(
         drop=True
     )
-    table = clusters.enrichment(labels, cases[:, enough])
+    known = [name for name in DEMOGRAPHICS if name in participants.columns]
+    table = enrichment(
+        labels,
+        cases[:, enough],
+        eligible=phenome.eligibility(list(codes[enough])).among(seen),
+        covariates=adjust.design_matrix(participants.iloc[seen], known),
+        least=least,
+    )
     joined = names.iloc[table["trait"].to_numpy()].reset_index(drop=True)
     write_table(
         folder,

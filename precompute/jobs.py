@@ -248,12 +248,13 @@ class Jobs:
                 "phenome": self.store.ref("phenome"),
                 "cohort": self.store.ref("cohort"),
             },
-            build=lambda folder, _: analyse.make_scan(
+            build=lambda folder, report: analyse.make_scan(
                 artifacts.read_embedding(self.store, organ, name),
                 artifacts.read_phenome(self.store),
                 artifacts.read_cohort(self.store).participants,
                 analysis=self.study.analysis,
                 folder=folder,
+                report=report,
             ),
         )
 
@@ -263,16 +264,23 @@ class Jobs:
         def build(folder: Path, report: Report) -> None:
             source = self.store.at(atlas)
             analyse.make_enrichment(
-                np.array(read_array(source, "eids")),
-                np.array(read_array(source, "clusters")),
+                (
+                    np.array(read_array(source, "eids")),
+                    np.array(read_array(source, "clusters")),
+                ),
                 artifacts.read_phenome(self.store),
+                artifacts.read_cohort(self.store).participants,
                 folder=folder,
                 least=self.study.disclosure.threshold,
             )
 
         return self._job(
             f"enrichment/{organ}/{name}",
-            {"atlas": self.store.ref(atlas), "phenome": self.store.ref("phenome")},
+            {
+                "atlas": self.store.ref(atlas),
+                "phenome": self.store.ref("phenome"),
+                "cohort": self.store.ref("cohort"),
+            },
             build=build,
         )
 

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from edp_core.errors import InputError
 from edp_core.people.eligibility import Eligibility
-from edp_core.recipe import Oversampling, Scoring
+from edp_core.recipe import Scoring
 from edp_core.scoring.checked import (
     Cases,
     columns_of,
@@ -28,6 +28,7 @@ from edp_core.scoring.checked import (
 from edp_core.scoring.discriminant import TraitRows
 from edp_core.scoring.folds import fold_partition, why_not
 from edp_core.scoring.scorer import Scorer
+from edp_core.settings.analysis import Oversampling
 from edp_core.stats.ranks import RankTests, rank_test_rows
 
 Floats = NDArray[np.float64]

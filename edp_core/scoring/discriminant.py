@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
-from edp_core.recipe import Oversampling
 from edp_core.scoring import smote
 from edp_core.scoring.moments import Base, Moments, factorised
+from edp_core.settings.analysis import Oversampling
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

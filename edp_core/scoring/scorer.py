@@ -16,7 +16,7 @@ from scipy import sparse
 from scipy.linalg import cho_solve, solve_triangular
 
 from edp_core.errors import InputError
-from edp_core.recipe import Oversampling, Scoring
+from edp_core.recipe import Scoring
 from edp_core.scoring.discriminant import (
     Direction,
     TraitDirections,
@@ -24,6 +24,7 @@ from edp_core.scoring.discriminant import (
     shared_directions,
 )
 from edp_core.scoring.moments import Base, Moments, factorised
+from edp_core.settings.analysis import Oversampling
 from edp_core.stats.ranks import rank_test_rows
 from edp_core.threads import on_all_cores
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from edp_core.settings.base import Settings
+
+Oversampling = Literal["none", "expected", "sampled"]
+"""SMOTE: not at all, in closed-form expectation, or drawn once with a seed."""
 
 
 class Analysis(Settings):
@@ -17,6 +20,8 @@ class Analysis(Settings):
     """Cross-validation folds; at most 10, regenie's limit on category levels."""
     shrinkage: Annotated[float, Field(ge=0, lt=10)] = 0.1
     """Ridge of the discriminant, as a share of the mean axis variance."""
+    oversampling: Oversampling = "expected"
+    """SMOTE of the rarer class: in closed-form expectation, drawn once, or none."""
     pcs: Annotated[int, Field(ge=2)] = 20
     neighbours: Annotated[int, Field(ge=2)] = 10
     """Neighbours in the kNN graph, the participant itself counted, as in scanpy."""
