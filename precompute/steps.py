@@ -57,7 +57,9 @@ def slots(study: Study) -> list[Slot]:
         found.append(Slot("analyse", f"atlas/{pair}", (embedding,)))
         found.append(Slot("analyse", f"scan/{pair}", (embedding, "phenome", "cohort")))
         found.append(
-            Slot("analyse", f"enrichment/{pair}", (f"atlas/{pair}", "phenome"))
+            Slot(
+                "analyse", f"enrichment/{pair}", (f"atlas/{pair}", "phenome", "cohort")
+            )
         )
     return found
 

@@ -40,7 +40,8 @@ def test_no_diagnoses_at_all_give_empty_tables(embedding, tmp_path):
     table = scan(embedding, phenome, tmp_path)
     assert len(table) == 0 and {"code", "auc", "reason"} <= set(table)
     labels = np.arange(60) % 3
-    make_enrichment(EIDS, labels, phenome, folder=tmp_path, least=5)
+    made = {"folder": tmp_path, "least": 5}
+    make_enrichment((EIDS, labels), phenome, pd.DataFrame({"eid": EIDS}), **made)
     table = read_table(tmp_path, "enrichment")
     assert len(table) == 0 and {"code", "n_both", "odds_ratio"} <= set(table)
 
@@ -53,7 +54,8 @@ def test_codes_with_too_few_cases_are_listed_with_the_reason(embedding, tmp_path
     assert table.loc["E11", "reason"] == "fewer than 20 controls"
     assert table.loc[["K76", "E11"], ["auc", "log10p"]].isna().all(axis=None)
     assert table["baseline_auc"].isna().all(), "there is neither age nor sex"
-    make_enrichment(EIDS, np.arange(60) % 3, phenome, folder=tmp_path, least=5)
+    made, labels = {"folder": tmp_path, "least": 5}, np.arange(60) % 3
+    make_enrichment((EIDS, labels), phenome, pd.DataFrame({"eid": EIDS}), **made)
     assert set(read_table(tmp_path, "enrichment")["code"]) == {"I10", "E11"}
 
 

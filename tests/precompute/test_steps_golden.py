@@ -140,8 +140,8 @@ def outputs(tmp_path_factory):
         embedding, phenome, cohort.participants, analysis=study.analysis, folder=scan
     )
     analyse.make_enrichment(
-        read_array(atlas, "eids"), read_array(atlas, "clusters"), phenome,
-        folder=enrichment, least=5,
+        (read_array(atlas, "eids"), read_array(atlas, "clusters")), phenome,
+        cohort.participants, folder=enrichment, least=5,
     )  # fmt: skip
     scores = read_array(atlas, "pc_scores")
     return {
