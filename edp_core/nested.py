@@ -247,19 +247,20 @@ def coarse_controls(
     table_cases, table_controls
         (n_traits,) exact numbers.
     in_set
-        (n_traits,) how many of the cases are in the trait's exclusion set.
+        (n_traits,) how many of the cases are in the trait's exclusion set, −1 where it
+        has none.
     total
         All participants.
 
     Returns
     -------
     numpy.ndarray
-        (n_traits,) int64; exact where nobody is left out.
+        (n_traits,) int64; exact where there is no set.
     """
     cases = np.asarray(table_cases, np.int64)
     controls = np.asarray(table_controls, np.int64)
-    outside = cases - np.asarray(in_set, np.int64)
+    inside = np.asarray(in_set, np.int64)
+    outside = cases - np.maximum(inside, 0)
     step = 2 * threshold
     rounded = step * np.round((controls + outside) / step).astype(np.int64) - outside
-    exact = cases + controls == total
-    return np.where(exact, controls, np.clip(rounded, 0, total - cases))
+    return np.where(inside < 0, controls, np.clip(rounded, 0, total - cases))

@@ -260,5 +260,5 @@ def _padded(text: str) -> str:
     whole, dot, decimals = text.partition(".")
     if not whole.isascii() or not whole.isdigit() or (dot and not decimals.isdigit()):
         raise ValueError(text)
-    decimals = decimals if decimals.strip("0") else ""
+    decimals = decimals.rstrip("0")
     return whole.zfill(3) + (f".{decimals}" if decimals else "")

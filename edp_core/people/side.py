@@ -54,7 +54,9 @@ def superfluous(side: Side, counts: np.ndarray) -> np.ndarray:
 def cases_in_sets(
     phenome: Phenome, codes: Sequence[str], *, seen: np.ndarray
 ) -> np.ndarray:
-    """(n_codes,) how many of the cases among some participants are in the code's set.
+    """(n_codes,) how many cases among some participants are in the code's set.
+
+    −1 where the code has no exclusion set.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ def cases_in_sets(
     cases = _among(phenome.matrix(codes), seen).astype(np.int64)
     sets = _among(eligibility.excluded, seen).astype(np.int64)
     both = (sets.T @ cases).toarray()
-    found = np.zeros(len(codes), np.int64)
+    found = np.full(len(codes), -1, np.int64)
     has = eligibility.of >= 0
     found[has] = both[eligibility.of[has], np.flatnonzero(has)]
     return found
