@@ -154,7 +154,11 @@ def write_phenome(folder: Path, phenome: Phenome) -> None:
 
 def read_phenome(store: Store) -> Phenome:
     """Read the study's phenome."""
-    folder = store.at("phenome")
+    return phenome_at(store.at("phenome"))
+
+
+def phenome_at(folder: Path) -> Phenome:
+    """Read the phenome that `write_phenome` wrote to a folder."""
     return Phenome(
         np.array(read_array(folder, "eids")),
         read_table(folder, "traits"),

@@ -56,25 +56,28 @@ class Phenome:
     excluded_rows: np.ndarray
     within: np.ndarray = field(default_factory=no_pairs)
 
-    def at(self, code: str) -> int:
-        """Row of a code in ``traits``.
+    def at(self, codes: Sequence[str]) -> np.ndarray:
+        """(n_codes,) rows of codes in ``traits``.
 
         Raises
         ------
         InputError
-            Where nobody has it.
+            Where nobody has one of them.
         """
-        at = int(self.traits["code"].searchsorted(code))
-        if at >= len(self.traits) or self.traits["code"].iat[at] != code:
+        asked = [str(code) for code in codes]
+        at = np.asarray(self.traits["code"].searchsorted(asked), np.int64)
+        there = np.append(self.traits["code"].to_numpy(object), "")[at]
+        absent = [i for i, code in enumerate(asked) if there[i] != code or not code]
+        if absent:
             raise InputError(
-                f"Nobody in this study has the code {code!r}",
+                f"Nobody in this study has the code {asked[absent[0]]!r}",
                 "pick a code from the list on the screen Diseases",
             )
         return at
 
     def cases(self, code: str) -> np.ndarray:
         """(n_participants,) bool: who has the code; `InputError` where nobody has."""
-        at = self.at(code)
+        at = int(self.at([code])[0])
         flags = np.zeros(len(self.eids), bool)
         flags[self.rows[self.starts[at] : self.starts[at + 1]]] = True
         return flags
@@ -87,8 +90,7 @@ class Phenome:
         InputError
             Where nobody has one of them.
         """
-        at = np.array([self.at(code) for code in codes], np.int64)
-        chosen = _columns(self.starts, self.rows, at)
+        chosen = _columns(self.starts, self.rows, self.at(codes))
         return _csc(*chosen, len(self.eids))
 
     def dense(self, codes: Sequence[str]) -> np.ndarray:
@@ -105,7 +107,7 @@ class Phenome:
             Where nobody has it.
         """
         counts = np.ones(len(self.eids), bool)
-        at = int(self.traits["exclusion"].to_numpy(np.int64)[self.at(code)])
+        at = int(self.traits["exclusion"].to_numpy(np.int64)[self.at([code])[0]])
         if at >= 0:
             start, end = self.excluded_starts[at : at + 2]
             counts[self.excluded_rows[start:end]] = False
@@ -120,8 +122,7 @@ class Phenome:
         InputError
             Where nobody has one of them.
         """
-        at = [self.at(code) for code in codes]
-        sets = self.traits["exclusion"].to_numpy(np.int64)[at]
+        sets = self.traits["exclusion"].to_numpy(np.int64)[self.at(codes)]
         used, of = np.unique(sets, return_inverse=True)
         none = int(len(used) > 0 and used[0] < 0)
         chosen = _columns(self.excluded_starts, self.excluded_rows, used[none:])

@@ -21,7 +21,7 @@ def side_of(phenome: Phenome, codes: Sequence[str]) -> Side:
     InputError
         Where nobody has one of the codes.
     """
-    at = np.array([phenome.at(code) for code in codes], np.int64)
+    at = phenome.at(codes)
     place = np.full(len(phenome.traits), -1, np.int64)
     place[at] = np.arange(len(at))
     pairs = place[np.asarray(phenome.within, np.int64)].reshape(-1, 2)

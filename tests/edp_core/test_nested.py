@@ -245,7 +245,7 @@ def test_cases_in_sets_and_names():
     codes = phenome.traits["code"].tolist()
     found = cases_in_sets(phenome, codes, seen=seen)
     for code, count in zip(codes, found, strict=True):
-        at = phenome.traits["exclusion"].iat[phenome.at(code)]
+        at = phenome.traits["exclusion"].iat[phenome.at([code])[0]]
         start, end = phenome.excluded_starts[at : at + 2] if at >= 0 else (0, 0)
         held = set(phenome.excluded_rows[start:end]) & set(seen)
         inside = held & set(phenome.cases(code).nonzero()[0])
