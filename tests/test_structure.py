@@ -25,6 +25,7 @@ SECTIONS = {
     "Top of the file": (study.Study, {"folder"}, None),
     "`[participants]`": (people.Participants, set(), None),
     "`[diagnoses]`": (people.Diagnoses, set(), None),
+    "`[traits.NAME]`": (people.TraitTable, set(), None),
     "`[organs.NAME]`": (organs.Organ, set(), None),
     "`[organs.NAME.quality]`": (organs.Quality, set(), None),
     "`[encoders.NAME]`": (encoders.MaeEncoder, set(), COMMON),
