@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edp_core.errors import InputError
+from edp_core.stats import fisher
 
 Bools = NDArray[np.bool_]
 
@@ -86,6 +87,47 @@ def control_members(
         )
     drawn = np.random.default_rng(seed).permutation(pool)[:count]
     return _chosen(drawn, cluster.size)
+
+
+def choose_cluster(labels: ArrayLike, kept_cases: ArrayLike) -> int:
+    """The cluster in which the kept cases are most enriched, no other label seen.
+
+    Parameters
+    ----------
+    labels
+        (n,) cluster of each participant, below 0 = in none.
+    kept_cases
+        (n,) bool, the cases whose label is known.
+
+    Returns
+    -------
+    The cluster with the smallest p of Fisher's two-sided test among those that hold
+    more of them than its size would have it; of equal ones the first.
+
+    Raises
+    ------
+    InputError
+        Where shapes do not meet, no kept case lies in a cluster, or there is one
+        cluster only.
+    """
+    cluster, kept = np.asarray(labels), _mask(kept_cases)
+    if cluster.shape != kept.shape:
+        raise InputError(
+            f"{cluster.size} cluster labels do not meet {kept.size} cases",
+            "give one entry for each participant in both",
+        )
+    inside = cluster >= 0
+    sizes = np.bincount(cluster[inside])
+    both = np.bincount(cluster[inside & kept], minlength=sizes.size)
+    n, n_kept = int(sizes.sum()), int(both.sum())
+    enriched = np.flatnonzero(both * n > sizes * n_kept)
+    if not enriched.size:
+        raise InputError(
+            "no cluster is richer in the kept cases than the others",
+            "keep more labels, or choose a resolution with more clusters",
+        )
+    p = fisher.log10p(both[enriched], sizes[enriched], n_kept, n)
+    return int(enriched[np.argmax(p)])
 
 
 def _mask(values: ArrayLike) -> Bools:

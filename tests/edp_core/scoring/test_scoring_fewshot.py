@@ -2,10 +2,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact
 
 from edp_core.errors import InputError
 from edp_core.scoring.clusters import cluster_score
-from edp_core.scoring.fewshot import control_members, keep_labels
+from edp_core.scoring.fewshot import choose_cluster, control_members, keep_labels
 
 
 def test_smaller_shares_lie_in_larger_ones():
@@ -52,6 +53,37 @@ def test_a_random_few_of_a_tight_cluster_score_like_its_cases():
     control = control_members(few, cluster, seed=1)
     for members in (few, control):
         assert np.corrcoef(full, cluster_score(z, members))[0, 1] > 0.9
+
+
+def test_the_chosen_cluster_is_the_most_enriched_of_the_kept_alone():
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        labels = rng.integers(-1, 6, 200)
+        kept = rng.random(200) < np.where(labels == rng.integers(6), 0.2, 0.05)
+        among = labels >= 0
+        found = choose_cluster(labels, kept)
+        best = {}
+        for cluster in range(6):
+            inside = labels[among] == cluster
+            a = int((inside & kept[among]).sum())
+            b, c = int(inside.sum()) - a, int(kept[among].sum()) - a
+            ratio, p = fisher_exact([[a, b], [c, among.sum() - a - b - c]])
+            if ratio > 1:
+                best[cluster] = p
+        assert best[found] == pytest.approx(min(best.values()))
+
+
+def test_a_cluster_without_the_cases_is_never_chosen():
+    labels = np.repeat([0, 1], [90, 10])
+    enriched = np.zeros(100, bool)
+    enriched[90:95] = True
+    assert choose_cluster(labels, enriched) == 1
+    with pytest.raises(InputError, match="no cluster is richer"):
+        choose_cluster(labels, np.zeros(100, bool))
+    with pytest.raises(InputError, match="no cluster is richer"):
+        choose_cluster(np.zeros(100, int), enriched)
+    with pytest.raises(InputError, match="99 cluster labels do not meet 100 cases"):
+        choose_cluster(labels[1:], enriched)
 
 
 def test_refuses():
