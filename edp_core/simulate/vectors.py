@@ -41,11 +41,11 @@ SEEN: Mapping[str, Mapping[str, float]] = {
 SIDES: Mapping[str, tuple[str, ...]] = {"liver": ("",), "kidney": ("left", "right")}
 HIDDEN = 48
 """Units of the nonlinear map."""
-SIGNAL, SCANNER, POSITION, NOISE = 1.0, 0.6, 0.4, 0.8
+SIGNAL, SCANNER, POSITION, NOISE = 1.0, 0.15, 0.3, 0.8
 """Root mean square of each part of a vector's entry."""
 DECAY = 0.8
 """The variance of the noise in direction k is k^−0.8, scaled to `NOISE`."""
-ISLAND_Z, ISLAND = 1.4, 1.6
+ISLAND_Z, ISLAND = 1.4, 1.2
 """Above this z a factor with an all-or-nothing look shifts the picture as a whole."""
 ISLANDS = ("lesion_z", "cyst_z", "fibrosis_z", "scarring_z")
 BLOCK = 8192
