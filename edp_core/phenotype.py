@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from edp_core import likeness
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.inputs import Inputs, check_keys, numbers_of
 from edp_core.recipe import (
@@ -22,13 +23,16 @@ from edp_core.recipe import (
     ClusterSpec,
     CodeSpec,
     ColumnSpec,
+    GroupSpec,
     GuidedSpec,
+    IslandSpec,
     Labels,
+    LikenessSpec,
     PhenotypeSpec,
     Spec,
     VectorSpec,
 )
-from edp_core.scoring import adjust, axes, classifier, clusters, fewshot
+from edp_core.scoring import adjust, axes, classifier, fewshot
 from edp_core.scoring.folds import fold_partition
 from edp_core.scoring.moments import effective_axes
 from edp_core.scoring.scorer import POOLED
@@ -43,9 +47,12 @@ __all__ = [
     "Clustering",
     "CodeSpec",
     "ColumnSpec",
+    "GroupSpec",
     "GuidedSpec",
     "Inputs",
+    "IslandSpec",
     "Labels",
+    "LikenessSpec",
     "Phenotype",
     "PhenotypeSpec",
     "Spec",
@@ -111,8 +118,10 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
     eids = inputs.participants["eid"].to_numpy(str)
     if isinstance(spec, CodeSpec):
         cases = inputs.phenome.cases(spec.trait)
-        counts = {"n": len(cases), "n_cases": int(cases.sum())}
-        return Phenotype(spec, eids, cases.astype(float), "binary", figures=counts)
+        counted = inputs.phenome.eligible(spec.trait)
+        counts = {"n": int(counted.sum()), "n_cases": int(cases.sum())}
+        values = np.where(counted, cases.astype(float), np.nan)
+        return Phenotype(spec, eids, values, "binary", figures=counts)
     folds: np.ndarray | None = None
     figures: dict[str, Any] = {}
     if isinstance(spec, ColumnSpec):
@@ -124,7 +133,7 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
         elif isinstance(spec, ClassifierSpec):
             scores, folds, figures = _classified(spec, inputs, seen=seen)
         else:
-            scores, figures = _like_cluster(spec, inputs, seen=seen)
+            scores, figures = _like(spec, inputs, seen=seen)
         values = np.full(len(eids), np.nan)
         values[seen] = spec.sign * scores
         people = inputs.participants.iloc[seen]
@@ -251,43 +260,19 @@ def _classified(
     return scores, all_folds, figures
 
 
-def _like_cluster(
-    spec: ClusterSpec, inputs: Inputs, *, seen: np.ndarray
+def _like(
+    spec: LikenessSpec, inputs: Inputs, *, seen: np.ndarray
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    cases, labelled, figures = _labels(spec, inputs, seen)
     vectors = adjusted_vectors(spec, inputs)
-    inside = _clusters(spec, inputs) == spec.cluster
-    if (cases & inside).sum() < inputs.threshold:
-        raise InputError(
-            f"The cluster holds fewer than {inputs.threshold} such cases",
-            "choose another cluster; the screen names those with most cases",
+    if isinstance(spec, GroupSpec):
+        return likeness.like_group(spec, inputs, vectors=vectors, seen=seen)
+    cases, labelled, counts = _labels(spec, inputs, seen)
+    if isinstance(spec, IslandSpec):
+        scores, figures = likeness.like_island(
+            spec, inputs, vectors=vectors, cases=cases, labelled=labelled
         )
-    members = labelled & inside
-    scores = clusters.cluster_score(
-        vectors, members, centred=spec.centred, self_excluded=spec.self_excluded
-    )
-    # No p-value: the cluster's cases define the score. The AUC is of the others.
-    outside = cases & ~members
-    test = rank_test(np.where(members, np.nan, scores), outside)
-    figures |= {
-        "n_members": int(members.sum()),
-        "auc_others": float(test.auc[0]),
-        "auc_others_low": float(test.auc_low[0]),
-        "auc_others_high": float(test.auc_high[0]),
-    }
-    return scores, figures
-
-
-def _clusters(spec: ClusterSpec, inputs: Inputs) -> np.ndarray:
-    labels = inputs.clusters
-    if inputs.clustering is not None and spec.clustering != inputs.clustering:
-        raise MissingArtifactError(
-            "The recipe's clustering is not that of its atlas",
-            "the card was changed by hand: take the original",
+    else:
+        scores, figures = likeness.like_cluster(
+            spec, inputs, vectors=vectors, cases=cases, labelled=labelled
         )
-    if labels is None or spec.cluster > labels.max():
-        raise InputError(
-            f"There is no cluster {spec.cluster}",
-            "pick one of the list on the screen Clusters",
-        )
-    return labels
+    return scores, counts | figures

@@ -13,10 +13,21 @@ from edp_core.phenotype import (
     ClusterSpec,
     CodeSpec,
     ColumnSpec,
+    GroupSpec,
     GuidedSpec,
+    IslandSpec,
+    LikenessSpec,
     Spec,
     VectorSpec,
 )
+
+_OVERSAMPLED = {
+    "none": "",
+    "expected": " The rarer class was balanced by SMOTE (5 nearest cases) in "
+    "closed-form expectation over all it could draw, with twice the λ.",
+    "sampled": " The rarer class was balanced by one draw of SMOTE (5 nearest cases) "
+    "in each fold, with twice the λ.",
+}
 
 
 def sign_statement(spec: Spec) -> str:
@@ -36,9 +47,8 @@ def sign_statement(spec: Spec) -> str:
             f"PC{spec.axis} with its loading of largest size positive{turned}; a "
             "principal component has no direction of its own"
         )
-    if spec.sign == 1:
-        return "higher = more like the cases"
-    return "higher = less like the cases"
+    whom = "the group" if isinstance(spec, GroupSpec) else "the cases"
+    return f"higher = {'more' if spec.sign == 1 else 'less'} like {whom}"
 
 
 def describe(spec: Spec) -> str:
@@ -46,8 +56,9 @@ def describe(spec: Spec) -> str:
     if isinstance(spec, CodeSpec):
         return (
             f"The code {spec.trait} as a binary trait: participants with a record of "
-            "it, or of a code below it, are cases, all others of the population are "
-            "controls."
+            "it, or of a code below it, are cases, all others of the population who "
+            "count for it are controls; who does not (another code of a phecode's "
+            "exclusion range, the other sex, a cell not known) is missing."
         )
     if isinstance(spec, ColumnSpec):
         return " ".join(
@@ -83,6 +94,10 @@ def describe(spec: Spec) -> str:
         parts.append(_classifier(spec))
     elif isinstance(spec, ClusterSpec):
         parts.append(_cluster(spec))
+    elif isinstance(spec, IslandSpec):
+        parts.append(_island(spec))
+    elif isinstance(spec, GroupSpec):
+        parts.append(_group(spec))
     else:
         parts.append(_axis(spec))
     parts.append(f"Sign: {sign_statement(spec)}.")
@@ -91,36 +106,91 @@ def describe(spec: Spec) -> str:
 
 
 def _classifier(spec: ClassifierSpec) -> str:
+    scored = {
+        "out-of-fold": "Each participant's score comes from the model that did not see "
+        "them",
+        "held-out": "The second half of the folds is scored by the model of the first; "
+        "the others have no score",
+        "leave-one-out": "Each participant's score comes from the model of all others, "
+        "in closed form",
+        "best-of-fold": "Everybody is scored by the one model with the best AUC in its "
+        "held-out fold, which most of them helped to train: AUC and p are optimistic",
+    }[spec.score]
+    unit = (
+        "as the share of cases it predicts."
+        if spec.score == "leave-one-out"
+        else "t = (wᵀz − wᵀm_controls)/σ with the training controls' mean and the "
+        "pooled within-class standard deviation σ."
+    )
+    pooled = {
+        "out-of-fold": " Pooled out-of-fold scores share training data, so the "
+        "rank-sum z of the AUC is divided by √2, and fold is a covariate of the "
+        "association.",
+        "leave-one-out": " The models share training data, so the rank-sum z of the "
+        "AUC is divided by √2.",
+    }.get(spec.score, "")
     return (
         f"A regularised linear discriminant between participants with and without "
-        f"{spec.trait} was learnt in {spec.folds}-fold cross-validation (one random "
-        f"partition for all traits, seed {spec.fold_seed}): w = (S_T + λI)⁻¹(m_cases − "
-        f"m_controls) with λ = {spec.shrinkage:g}·tr(S_T)/m, S_T the total scatter of "
-        "the training folds over m axes. Each participant's score comes from the model "
-        "that did not see them, t = (wᵀz − wᵀm_controls)/σ with the training controls' "
-        "mean and the pooled within-class standard deviation σ. Pooled out-of-fold "
-        "scores share training data, so the rank-sum z of the AUC is divided by √2, "
-        "and fold is a covariate of the association."
+        f"{spec.trait} (who does not count for it is left aside) was learnt in "
+        f"{spec.folds}-fold cross-validation (one random partition for all traits, "
+        f"seed {spec.fold_seed}): w = (S_T + λI)⁻¹(m_cases − m_controls) with λ = "
+        f"{spec.shrinkage:g}·tr(S_T)/m, S_T the total scatter of the training folds "
+        f"over m axes.{_OVERSAMPLED[spec.oversampling]} {scored}, {unit}{pooled}"
     )
 
 
 def _cluster(spec: ClusterSpec) -> str:
-    centred = "centred by the mean of all participants" if spec.centred else "uncentred"
-    own = (
-        "; a case was left out of the mean it is compared with"
-        if spec.self_excluded
+    made = spec.clustering
+    numbers = ", ".join(map(str, (spec.cluster, *spec.also)))
+    whose = "the cluster's" if not spec.also else "these clusters'"
+    how = (
+        " as the one most enriched for the kept labels alone, by Fisher's exact test"
+        if spec.chosen_with == "kept"
         else ""
     )
-    made = spec.clustering
     return (
         f"Participants were clustered by the Leiden algorithm (resolution "
         f"{made.resolution:g}, RBConfiguration quality, run until stable, seed "
         f"{made.seed}) on the graph of their {made.neighbours} nearest neighbours, "
         f"themselves counted, by cosine distance of centred vectors with UMAP's edge "
-        f"weights (atlas {spec.atlas}), and cluster {spec.cluster} was "
-        f"chosen. The score is the cosine, less 1, of a participant's vector, "
-        f"{centred}, to the mean vector of the cluster's participants with "
-        f"{spec.trait}{own}."
+        f"weights (atlas {spec.atlas}), and cluster {numbers} was "
+        f"chosen{how}. "
+        + _likeness(spec, f"{whose} participants with {spec.trait}", one="a case")
+    )
+
+
+def _island(spec: IslandSpec) -> str:
+    which = f"{spec.island}. " if spec.island > 1 else ""
+    after = ", each among the participants in none before it" if spec.island > 1 else ""
+    return (
+        f"The {which}island of {spec.trait} was found exactly: over cases i and sizes "
+        f"K the minimum of Σ(w_j d_ij − λ) over the K nearest others of i, by cosine "
+        f"distance, with w_j = 1 for cases and γ = {spec.gamma:g} for others and "
+        f"λ = {spec.reach:g}{after}. "
+        + _likeness(spec, f"the island's cases of {spec.trait}", one="a case")
+    )
+
+
+def _group(spec: GroupSpec) -> str:
+    of = "" if spec.trait is None else f" with {spec.trait}"
+    coloured = f" on a map coloured by {spec.drawn_on}"
+    seen = "" if spec.drawn_on is None else coloured
+    return (
+        f"A group of participants was drawn by hand{seen} (content hash {spec.group}). "
+        + _likeness(spec, f"its members{of}", one="a member")
+    )
+
+
+def _likeness(spec: LikenessSpec, whom: str, *, one: str) -> str:
+    centred = "centred by the mean of all participants" if spec.centred else "uncentred"
+    own = (
+        f"; {one} was left out of the mean it is compared with"
+        if spec.self_excluded
+        else ""
+    )
+    return (
+        f"The score is the cosine, less 1, of a participant's vector, "
+        f"{centred}, to the mean vector of {whom}{own}."
     )
 
 
@@ -167,9 +237,20 @@ def warnings(spec: Spec, figures: Mapping[str, Any]) -> list[str]:
             f"The score was made from the labels of {spec.trait}: testing it against "
             "that code, or one that implies it, is circular."
         )
-    if isinstance(spec, ClusterSpec) and spec.labels.share < 1:
+    if (
+        isinstance(spec, ClusterSpec)
+        and spec.labels.share < 1
+        and spec.chosen_with == "all"
+    ):
         out.append(
             "The cluster was chosen on a screen that shows all labels, so the few-shot "
             "score has seen more than its share of them."
         )
+    if isinstance(spec, GroupSpec):
+        for code in sorted({spec.trait, spec.drawn_on} - {None}, key=str):
+            how = "was made from" if code == spec.trait else "was drawn on"
+            out.append(
+                f"The group {how} the labels of {code}: testing the score against "
+                "that code, or one that implies it, is circular."
+            )
     return out + [str(text) for text in figures.get("warnings", ())]
