@@ -15,7 +15,14 @@ from edp_core.checkout import render_study
 from edp_core.errors import InputError
 from edp_core.export import card, delivery
 from edp_core.phenotype import SPEC, Spec
-from edp_core.recipe import AxisSpec, ClassifierSpec, ClusterSpec, CodeSpec
+from edp_core.recipe import (
+    AxisSpec,
+    ClassifierSpec,
+    ClusterSpec,
+    CodeSpec,
+    GroupSpec,
+    IslandSpec,
+)
 from edp_core.store import file_digest
 
 USER = "local"
@@ -212,7 +219,12 @@ def download(files: dict[str, bytes]) -> None:
 
 def _of(spec: Spec) -> str:
     if isinstance(spec, ClusterSpec):
-        return f"{spec.organ} · {spec.trait} · cluster {spec.cluster}"
+        numbers = ", ".join(map(str, (spec.cluster, *spec.also)))
+        return f"{spec.organ} · {spec.trait} · cluster {numbers}"
+    if isinstance(spec, IslandSpec):
+        return f"{spec.organ} · {spec.trait} · island {spec.island}"
+    if isinstance(spec, GroupSpec):
+        return " · ".join([spec.organ, *([spec.trait] if spec.trait else []), "group"])
     if isinstance(spec, ClassifierSpec):
         return f"{spec.organ} · {spec.trait}"
     if isinstance(spec, AxisSpec):

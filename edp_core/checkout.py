@@ -60,7 +60,7 @@ def render_study(
                 read[pair] = read_inputs(study, store, organ=pair[0], encoder=pair[1])
             inputs = read[pair]
         phenotypes.append(evaluate(spec, inputs))
-    codes = sorted({spec.trait for spec in specs if hasattr(spec, "trait")})
+    codes = sorted({getattr(spec, "trait", None) or "" for spec in specs} - {""})
     return bundle.render(
         ExportRequest(
             phenotypes=[_without_hidden_counts(found) for found in phenotypes],

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from edp_core.disclosure import DEFAULT_THRESHOLD
 from edp_core.errors import InputError, MissingArtifactError
+from edp_core.keys import digest
 from edp_core.people.phenome import Phenome
 from edp_core.recipe import Clustering, Spec
 
@@ -45,6 +47,8 @@ class Inputs:
         (n_pcs, n_axes) principal axes of the centred embedding.
     threshold
         Fewest cases a cluster is scored by: fewer would be told by the score.
+    groups
+        Content hash (`group_key`) → (n_participants,) bool, who is in the group.
     """
 
     population: str
@@ -60,6 +64,26 @@ class Inputs:
     clustering: Clustering | None = None
     pc_components: np.ndarray | None = None
     threshold: int = DEFAULT_THRESHOLD
+    groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def group_key(eids: ArrayLike, members: ArrayLike) -> str:
+    """Content hash of a group of participants, by which recipes name it.
+
+    Parameters
+    ----------
+    eids
+        (n_participants,) text, in any order.
+    members
+        (n_participants,) bool.
+
+    Examples
+    --------
+    >>> group_key(["b", "a", "c"], [True, True, False])
+    'd473c5f8c5ab10a3'
+    """
+    chosen = np.asarray(eids, dtype=str)[np.asarray(members, dtype=bool)]
+    return digest(sorted(chosen.tolist()))
 
 
 def check_keys(spec: Spec, inputs: Inputs) -> None:

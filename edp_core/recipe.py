@@ -34,6 +34,7 @@ class _Spec(BaseModel):
 
     LATER: ClassVar[tuple[str, ...]] = (
         "measured", "transform", "oversampling", "score", "chosen_with",
+        "also",
     )  # fmt: skip
     """Fields that came after the first cards, left out where they say nothing new:
     older cards keep their bytes."""
@@ -132,11 +133,58 @@ class ClusterSpec(_GuidedSpec):
     """Content key of the atlas whose Leiden labels are meant."""
     clustering: Clustering
     cluster: Annotated[int, Field(ge=0)]
+    also: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Further clusters taken together with the first, ascending."""
     chosen_with: Literal["all", "kept"] = "all"
     """Few-shot: whether the cluster was chosen with all labels, which is circular, or
     as the one most enriched in the kept ones alone."""
     centred: bool = True
     self_excluded: bool = True
+
+    @model_validator(mode="after")
+    def _each_once(self) -> ClusterSpec:
+        if list(self.also) != sorted(set(self.also) - {self.cluster}):
+            raise ValueError("name further clusters once each, in ascending order")
+        if self.chosen_with == "kept" and self.also:
+            raise ValueError("one cluster is chosen with the kept labels, not several")
+        return self
+
+
+class IslandSpec(_GuidedSpec):
+    """Island: likeness to the mean of the cases closest together among few others."""
+
+    method: Literal["island"] = "island"
+    gamma: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 4.0
+    """Weight of the distance to one who is no case: whoever is nearer than reach/gamma is
+    taken, case or not."""
+    reach: Annotated[float, Field(gt=0, lt=2)] = 0.3
+    """λ of the paper: cosine distance up to which another case is worth having."""
+    island: Annotated[int, Field(ge=1, le=20)] = 1
+    """Which one, counted from 1: each further one among those not in one before."""
+    centred: bool = True
+    self_excluded: bool = True
+
+
+class GroupSpec(_VectorSpec):
+    """Likeness to the mean of a group of people, drawn on the map for instance."""
+
+    method: Literal["group"] = "group"
+    group: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    """Content hash of its members (`edp_core.inputs.group_key`); never their ids."""
+    phenome: str | None = None
+    """Content key of the phenome, where a trait is named."""
+    trait: str | None = None
+    """Only the members who have this code make the mean."""
+    drawn_on: str | None = None
+    """Code whose labels coloured the map while the group was drawn, if any."""
+    centred: bool = True
+    self_excluded: bool = True
+
+    @model_validator(mode="after")
+    def _names_its_phenome(self) -> GroupSpec:
+        if (self.trait or self.drawn_on) and self.phenome is None:
+            raise ValueError("a group with a trait names its phenome")
+        return self
 
 
 class AxisSpec(_VectorSpec):
@@ -177,9 +225,11 @@ class ColumnSpec(_Spec):
     transform: Transform = "none"
 
 
-GuidedSpec = ClassifierSpec | ClusterSpec
+GuidedSpec = ClassifierSpec | ClusterSpec | IslandSpec
 """Made of an embedding and a trait: testing them against that trait is circular."""
-VectorSpec = GuidedSpec | AxisSpec
+LikenessSpec = ClusterSpec | IslandSpec | GroupSpec
+"""Likeness to the mean of some people."""
+VectorSpec = GuidedSpec | GroupSpec | AxisSpec
 """Made of an embedding."""
 Spec = VectorSpec | CodeSpec | ColumnSpec
 PhenotypeSpec = Annotated[Spec, Field(discriminator="method")]

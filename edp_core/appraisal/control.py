@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from edp_core.errors import InputError
+from edp_core.likeness import in_clusters
 from edp_core.phenotype import Inputs, adjusted_vectors
 from edp_core.recipe import ClusterSpec
 from edp_core.scoring import clusters, fewshot
@@ -40,7 +41,7 @@ def control_score(spec: ClusterSpec, inputs: Inputs) -> np.ndarray:
         raise InputError("There is no atlas at hand", "run the analyse step")
     cases = inputs.phenome.cases(spec.trait)[inputs.seen]
     kept = fewshot.keep_labels(cases, share=spec.labels.share, seed=spec.labels.seed)
-    inside = inputs.clusters == spec.cluster
+    inside = in_clusters(spec, inputs)
     drawn = fewshot.control_members(kept & inside, inside, seed=spec.labels.seed)
     scores = clusters.cluster_score(
         vectors, drawn, centred=spec.centred, self_excluded=spec.self_excluded

@@ -8,7 +8,14 @@ from typing import Any
 
 from edp_core.export.runs import Run
 from edp_core.export.wording import describe, warnings
-from edp_core.phenotype import AxisSpec, ClassifierSpec, GuidedSpec, Spec, VectorSpec
+from edp_core.phenotype import (
+    AxisSpec,
+    ClassifierSpec,
+    ClusterSpec,
+    GuidedSpec,
+    Spec,
+    VectorSpec,
+)
 
 REFERENCES = {
     "edp": "Sankarapandian S, Srinivasan R, Sooknah M, Sorokin E, Xu J. Representation "
@@ -147,7 +154,10 @@ def _wanted(entries: Sequence[Entry]) -> set[str]:
             keys.add("igwas")
         if isinstance(entry.spec, GuidedSpec):
             keys |= {"edp", "delong"}
-            keys.add("lda" if isinstance(entry.spec, ClassifierSpec) else "leiden")
+        if isinstance(entry.spec, ClassifierSpec):
+            keys.add("lda")
+        if isinstance(entry.spec, ClusterSpec):
+            keys.add("leiden")
         keys.add("rint" if entry.kind == "quantitative" else "firth")
     return keys
 

@@ -77,7 +77,7 @@ def cosine_knn(
         raise InputError(
             f"{k} neighbours of {n} participants", f"choose from 1 to {n - 1}"
         )
-    unit = _unit(z, centred=centred)
+    unit = unit_vectors(z, centred=centred)
     unit32 = unit.astype(np.float32)
     starts = range(0, n, block)
     bounds = np.concatenate(
@@ -131,8 +131,8 @@ def finite(vectors: ArrayLike) -> NDArray[np.floating]:
     return z
 
 
-def _unit(z: Floats, *, centred: bool) -> Floats:
-    """Vectors of length 1, written over ``z``."""
+def unit_vectors(z: Floats, *, centred: bool) -> Floats:
+    """Vectors of length 1, written over ``z``; `InputError` where one is zero."""
     scale = float(np.abs(z).max(initial=0))
     if centred:
         z -= z.mean(axis=0)
