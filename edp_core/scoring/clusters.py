@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from edp_core.errors import InputError
+from edp_core.scoring.clusterings import numbered
 from edp_core.vectors.atlas import umap_memberships
 
 Floats = NDArray[np.float64]
@@ -117,6 +118,13 @@ def leiden(
     if not (np.isfinite(resolution) and resolution > 0):
         raise InputError(f"resolution is {resolution}", "choose a number above 0")
     graph = knn_graph(indices, distances)
+    return leiden_of(graph, resolution=resolution, seed=seed, iterations=iterations)
+
+
+def leiden_of(
+    graph: igraph.Graph, *, resolution: float, seed: int, iterations: int = -1
+) -> NDArray[np.int32]:
+    """Leiden communities of a weighted graph; see `leiden`."""
     with _RNG:
         igraph.set_random_number_generator(random.Random(seed))
         try:
@@ -128,12 +136,7 @@ def leiden(
             )
         finally:
             igraph.set_random_number_generator(random)
-    labels = np.asarray(found.membership)
-    values, first, sizes = np.unique(labels, return_index=True, return_counts=True)
-    ranked = np.lexsort((first, -sizes))
-    number = np.empty(int(values.max()) + 1, dtype=np.int32)
-    number[values[ranked]] = np.arange(values.size, dtype=np.int32)
-    return np.asarray(number[labels], dtype=np.int32)
+    return numbered(found.membership)
 
 
 def cluster_score(
