@@ -19,6 +19,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _LIMITED = threading.Lock()
 """BLAS has one number of threads for the whole process."""
+_HERE = threading.local()
+"""Whether this thread is one of a pool already."""
 
 
 def cores() -> int:
@@ -29,22 +31,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def on_all_cores(
-    work: Callable[[Item], Result], items: Sequence[Item]
-) -> list[Result]:
+def on_all_cores(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """Results of ``work`` on each item, in order.
 
-    ``work`` must spend its time in numpy or scipy, which let other threads run, and
-    must not call this function.
+    ``work`` must spend its time in numpy or scipy, which let other threads run. Where
+    it calls this function again, that runs in its own thread.
     """
-    if len(items) < 2 or cores() == 1:
+    if len(items) < 2 or cores() == 1 or getattr(_HERE, "working", False):
         return [work(item) for item in items]
     with (
         _LIMITED,
         _controller().limit(limits=1, user_api="blas"),
-        ThreadPoolExecutor(cores()) as pool,
+        ThreadPoolExecutor(cores(), initializer=_begin) as pool,
     ):
         return list(pool.map(work, items))
+
+
+def _begin() -> None:
+    _HERE.working = True
 
 
 @cache

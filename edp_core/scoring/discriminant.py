@@ -96,8 +96,8 @@ class TraitDirections:
         Who has it and who does not count.
     oversampling
         ``none``, ``expected`` or ``sampled``.
-    rng
-        For ``sampled``.
+    seed
+        Of ``sampled``, which draws anew in each fold.
     """
 
     def __init__(
@@ -106,12 +106,12 @@ class TraitDirections:
         trait: TraitRows,
         *,
         oversampling: Oversampling,
-        rng: np.random.Generator | None = None,
+        seed: int = 0,
     ) -> None:
         self.moments = moments
         self.trait = trait
         self.oversampling = oversampling
-        self.rng = rng
+        self.seed = seed
         self.back = np.isin(trait.cases, trait.aside, assume_unique=True)
         """Cases who are not in the base and come back into it."""
         n = len(moments.z) - len(trait.aside) + int(self.back.sum())
@@ -152,7 +152,7 @@ class TraitDirections:
         extra, (apart, middle) = _Extra(back), (m_p - m_n, total / n)
         if self.oversampling != "none" and missing:
             among = (self.few < held.start) | (self.few >= held.stop)
-            grown, extra = self._grown(among, missing, extra=extra)
+            grown, extra = self._grown(among, missing, fold=fold, extra=extra)
             apart, middle = _sides(grown, (m_p, m_n), flipped=self.flipped)
             n_all = n + missing
         else:
@@ -163,14 +163,14 @@ class TraitDirections:
         return Direction(w, float(m_n @ w), float(_sd(np.array(inside), n)))
 
     def _grown(
-        self, among: Bools, missing: int, *, extra: _Extra
+        self, among: Bools, missing: int, *, fold: int, extra: _Extra
     ) -> tuple[Floats, _Extra]:
         """Mean of the few with the synthetic, and what both add to the base."""
         n = int(among.sum())
         if self.oversampling == "sampled":
-            assert self.rng is not None
             few = self.x[among]
-            drawn = smote.sampled(few, missing, rng=self.rng)
+            rng = np.random.default_rng([self.seed, len(self.few), fold])
+            drawn = smote.sampled(few, missing, rng=rng)
             grown = (few.sum(axis=0) + drawn.sum(axis=0)) / (n + missing)
             return grown, _Extra(np.concatenate([extra.rows, drawn]))
         weights = smote.ALONE

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigvalsh, solve_triangular
 
 from edp_core.errors import InputError
+from edp_core.threads import on_all_cores
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -111,7 +112,7 @@ class Moments:
         z = np.asarray(vectors[order], dtype=np.float64)
         z -= z.mean(axis=0)
         blocks = [z[a:b] for a, b in pairwise(starts)]
-        grams = np.stack([block.T @ block for block in blocks])
+        grams = np.stack(on_all_cores(_gram, blocks))
         sums = np.stack([block.sum(axis=0) for block in blocks])
         found = cls(order, starts, z, grams, sums, float(shrinkage))
         return found._whitened() if whiten else found
@@ -122,9 +123,12 @@ class Moments:
         ridge = max(self.shrinkage, 1e-4) * float(np.trace(scatter)) / len(scatter)
         factor = factorised(scatter, ridge=ridge)
         white = np.empty(self.z.shape, dtype=np.float32)
-        for start in range(0, len(white), 8192):
-            rows = slice(start, start + 8192)
+
+        def turn(start: int) -> None:
+            rows = slice(start, start + 4096)
             white[rows] = solve_triangular(factor, self.z[rows].T, lower=True).T
+
+        on_all_cores(turn, range(0, len(white), 4096))
         return replace(self, whitening=factor, white=white)
 
     @property
@@ -161,24 +165,25 @@ class Moments:
         """
         edges = np.searchsorted(aside, self.starts)
         gone = [self.z[aside[a:b]] for a, b in pairwise(edges)]
-        grams = self.grams - np.stack([rows.T @ rows for rows in gone])
+        grams = self.grams - np.stack(on_all_cores(_gram, gone))
         sums = self.sums - np.stack([rows.sum(axis=0) for rows in gone])
         sizes = np.diff(self.starts)
         kept = sizes - np.diff(edges)
-        found = []
-        for fold in range(self.n_folds):
+        gram_all, sum_all = grams.sum(axis=0), sums.sum(axis=0)
+        whole_gram, whole_sum = self.grams.sum(axis=0), self.sums.sum(axis=0)
+
+        def base(fold: int) -> Base:
             n = int(kept.sum() - kept[fold])
             everyone = int(sizes.sum() - sizes[fold])
-            gram = grams.sum(axis=0) - grams[fold]
-            total = sums.sum(axis=0) - sums[fold]
             if n < 2:
                 raise InputError(
                     f"{n} participants are left to train fold {fold} on",
                     "loosen who is left aside, or choose fewer folds",
                 )
-            whole = self.grams.sum(axis=0) - self.grams[fold]
-            mean = self.sums.sum(axis=0) - self.sums[fold]
-            trace = float(np.trace(whole)) - float(mean @ mean) / everyone
+            gram, total = gram_all - grams[fold], sum_all - sums[fold]
+            mean = whole_sum - self.sums[fold]
+            trace = float(np.trace(whole_gram) - np.trace(self.grams[fold]))
+            trace -= float(mean @ mean) / everyone
             share = ridge * self.shrinkage * n / everyone
             lam = share * max(trace, 0.0) / len(total)
             scatter = gram - np.outer(total, total / n)
@@ -187,8 +192,9 @@ class Moments:
             if self.whitening is not None:
                 half = solve_triangular(self.whitening, factor, lower=True)
                 white = half @ half.T
-            found.append(Base(n, total, gram, lam, factor, white))
-        return found
+            return Base(n, total, gram, lam, factor, white)
+
+        return on_all_cores(base, range(self.n_folds))
 
     @cached_property
     def axes(self) -> float:
@@ -222,6 +228,10 @@ def effective_axes_of(scatter: Floats, *, shrinkage: float) -> float:
     total = eigenvalues + shrinkage * eigenvalues.mean()
     kept = total > 0
     return float(np.sum((eigenvalues[kept] / total[kept]) ** 2))
+
+
+def _gram(rows: Floats) -> Floats:
+    return np.asarray(rows.T @ rows, dtype=np.float64)
 
 
 def factorised(scatter: Floats, *, ridge: float) -> Floats:

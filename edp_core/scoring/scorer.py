@@ -112,9 +112,12 @@ class Scorer:
             for k, trait in enumerate(traits):
                 rows[k] = self._best(found[k], trait)
             return rows
-        for fold in self.scored:
-            here = [directions[fold] for directions in found]
-            rows[:, self.moments.held(fold)] = _apply(here, z[self.moments.held(fold)])
+
+        def score(fold: int) -> None:
+            held = self.moments.held(fold)
+            rows[:, held] = _apply([some[fold] for some in found], z[held])
+
+        on_all_cores(score, list(self.scored))
         return rows
 
     def _directions(self, traits: Sequence[TraitRows]) -> list[list[Direction]]:
@@ -156,14 +159,15 @@ class Scorer:
         return self._cached[b""]
 
     def _one(self, trait: TraitRows, *, bases: list[Base]) -> list[Direction]:
-        rng = np.random.default_rng([self.seed, len(trait.cases)])
         learnt = TraitDirections(
-            self.moments, trait, oversampling=self.oversampling, rng=rng
+            self.moments, trait, oversampling=self.oversampling, seed=self.seed
         )
         # a fold that is not scored may have nobody to learn from
         first = int(self.scored[0])
         nothing = [Direction(np.zeros(0), 0.0, 1.0)] * first
-        return nothing + [learnt.of_fold(f, bases[f]) for f in self.scored]
+        return nothing + on_all_cores(
+            lambda f: learnt.of_fold(f, bases[f]), list(self.scored)
+        )
 
     def _shared(self, traits: Sequence[TraitRows]) -> list[list[Direction]]:
         moments = self.moments
@@ -186,11 +190,13 @@ class Scorer:
         pairs = on_all_cores(summed, parts)
         held = np.concatenate([sums for sums, _ in pairs])
         counts = np.concatenate([count for _, count in pairs])
-        columns = []
-        for fold in range(moments.n_folds):
-            sums = (held.sum(axis=1) - held[:, fold]).T
-            number = counts.sum(axis=1) - counts[:, fold]
-            columns.append(shared_directions(bases[fold], sums, number))
+        sums, numbers = held.sum(axis=1), counts.sum(axis=1)
+        columns = on_all_cores(
+            lambda f: shared_directions(
+                bases[f], (sums - held[:, f]).T, numbers - counts[:, f]
+            ),
+            range(moments.n_folds),
+        )
         return [list(directions) for directions in zip(*columns, strict=True)]
 
     def _best(self, directions: list[Direction], trait: TraitRows) -> Floats:
