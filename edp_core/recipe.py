@@ -155,8 +155,8 @@ class IslandSpec(_GuidedSpec):
 
     method: Literal["island"] = "island"
     gamma: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 4.0
-    """Weight of the distance to one who is no case: whoever is nearer than reach/gamma is
-    taken, case or not."""
+    """Weight of the distance to one who is no case: whoever is nearer than
+    reach/gamma is taken, case or not."""
     reach: Annotated[float, Field(gt=0, lt=2)] = 0.3
     """λ of the paper: cosine distance up to which another case is worth having."""
     island: Annotated[int, Field(ge=1, le=20)] = 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from edp_core.appraisal import stability
 from edp_core.errors import InputError
 from edp_core.people.phenome import Phenome
 from edp_core.scoring import adjust, classifier, clusters
@@ -121,6 +122,38 @@ def make_enrichment(
         "enrichment",
         pd.concat([joined, table.drop(columns="trait").reset_index(drop=True)], axis=1),
     )
+
+
+def make_stability(
+    embedding: Embedding,
+    labels: np.ndarray,
+    near: tuple[np.ndarray, ...],
+    *,
+    analysis: Analysis,
+    folder: Path,
+) -> None:
+    """Clusters over bootstrap samples, and beside other seeds and methods.
+
+    ``labels`` and ``near`` (indices, distances) are the atlas's.
+    """
+    _, vectors = embedding.by_participant()
+    shared = {"resolution": analysis.resolution, "seed": analysis.seed}
+    table = stability.cluster_stability(
+        vectors,
+        labels,
+        k=near[0].shape[1],
+        repeats=analysis.stability_repeats,
+        **shared,
+    )
+    write_table(folder, "stability", table)
+    table = stability.comparison(
+        vectors,
+        labels,
+        (near[0], near[1]),
+        resolutions=analysis.resolutions,
+        **shared,
+    )
+    write_table(folder, "comparison", table)
 
 
 def _umap(

@@ -26,6 +26,13 @@ class Analysis(Settings):
     neighbours: Annotated[int, Field(ge=2)] = 10
     """Neighbours in the kNN graph, the participant itself counted, as in scanpy."""
     resolution: Annotated[float, Field(gt=0)] = 1.0
+    resolutions: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = (
+        0.5,
+        2.0,
+    )
+    """Further resolutions the clusters are compared with."""
+    stability_repeats: Annotated[int, Field(ge=0, le=1000)] = 10
+    """Bootstrap samples clustered anew; 0 = none."""
     umap_min_dist: Annotated[float, Field(ge=0, le=1)] = 0.5
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
