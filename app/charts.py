@@ -128,34 +128,6 @@ def percentage_plot(
     return alt.layer(line, ring, points, labels).properties(height=HEIGHT)
 
 
-def scatter(
-    points: pd.DataFrame, *, colour: str, domain: list[str], title: str | None
-) -> AltairChart:
-    """UMAP; ``points`` has x, y and the colour's column, in shuffled row order."""
-    palette = (
-        [CONTROL, CASE]
-        if colour == "status"
-        else [PALETTE[i % len(PALETTE)] for i in range(len(domain))]
-    )
-    axis = alt.Axis(labels=False, ticks=False, grid=False)
-    return (
-        alt.Chart(points)
-        .mark_circle(size=max(8, min(42, 24000 / max(len(points), 1))), opacity=0.75)
-        .encode(
-            x=alt.X("x:Q", title="UMAP 1", axis=axis, scale=alt.Scale(zero=False)),
-            y=alt.Y("y:Q", title="UMAP 2", axis=axis, scale=alt.Scale(zero=False)),
-            color=alt.Color(
-                f"{colour}:N",
-                title=title,
-                scale=alt.Scale(domain=domain, range=palette),
-                legend=alt.Legend(orient="right"),
-            ),
-            order=alt.Order(f"{colour}:N", sort="ascending"),
-        )
-        .properties(height=HEIGHT)
-    )
-
-
 def bars(table: pd.DataFrame, *, x_title: str) -> AltairChart:
     """Histogram of groups: ``left, right, density, count, group``."""
     groups = list(dict.fromkeys(table["group"]))

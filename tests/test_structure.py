@@ -31,6 +31,7 @@ SECTIONS = {
     "`[encoders.NAME]`": (encoders.MaeEncoder, set(), COMMON),
     '`method = "mae"`': (encoders.MaeEncoder, COMMON, None),
     '`method = "pretrained"`': (encoders.PretrainedEncoder, COMMON, None),
+    '`method = "vectors"`': (encoders.GivenVectors, COMMON, None),
     "`[populations.NAME]`": (people.Population, set(), None),
     "A rule": (people.Rule, set(), None),
     "`[analysis]`": (analysis.Analysis, set(), None),

@@ -97,15 +97,6 @@ ALL: dict[str, Any] = {
     "percentage, all hidden": lambda: charts.percentage_plot(
         enrichment().iloc[2:], "K746", share="share_of_cluster"
     ),
-    "umap": lambda: charts.scatter(
-        points(), colour="cluster", domain=["0", "1"], title="Cluster"
-    ),
-    "umap of a code": lambda: charts.scatter(
-        points().rename(columns={"cluster": "status"}),
-        colour="status",
-        domain=["control", "case"],
-        title="K760",
-    ),
     "one group": lambda: charts.bars(bar_table("all"), x_title="Score"),
     "two groups": lambda: charts.bars(bar_table("a", "b"), x_title="Score"),
     "no bars": lambda: charts.bars(bar_table("a").iloc[:0], x_title="Score"),
@@ -191,13 +182,3 @@ def test_percentages_are_percent_and_depletion_is_told_from_enrichment():
     assert found["K760"]["percentage"] == pytest.approx(60)
     assert found["K760"]["direction"] == "enriched"
     assert found["I10"]["direction"] == "depleted"
-
-
-def test_a_thousand_and_one_clusters_have_colours():
-    names = [str(i) for i in range(40)]
-    table = points(40).assign(cluster=names)
-    spec = charts.scatter(
-        table, colour="cluster", domain=names, title="Cluster"
-    ).to_dict()
-    scale = spec["encoding"]["color"]["scale"]
-    assert len(scale["range"]) == len(scale["domain"]) == 40
