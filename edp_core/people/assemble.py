@@ -236,5 +236,5 @@ def _phecodes(
 def _are(sex: np.ndarray | None, letter: str, size: int) -> np.ndarray:
     if sex is None:
         return np.zeros(size, bool)
-    flags: np.ndarray = np.asarray(sex, object) == letter
-    return flags
+    # a missing cell of pandas equals nothing and is not unequal either
+    return pd.Series(sex, dtype=object).isin([letter]).to_numpy(bool)

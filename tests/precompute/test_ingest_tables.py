@@ -235,3 +235,102 @@ def test_an_episode_without_a_date_is_told_from_none(study, tmp_path):
     found = notes(ingest(study(end=end)), "phenome")
     assert found["diagnosis row: episode without a date"] == 1
     assert found["diagnosis row: no such episode, date not known"] == 1
+
+
+# ---- phecodes, names, other tables -----------------------------------------------
+MAP = "ICD10,PheCode,Phenotype,Excl. Phecodes,sex\nI10,401.1,Hypertension,401-405.99,\n"
+NAMES = (
+    "coding\tmeaning\tnode_id\tparent_id\tselectable\n"
+    "Chapter IX\tChapter IX Of the heart\t9\t0\tN\n"
+    "Block I10-I15\tI10-I15 Pressure\t10\t9\tN\n"
+    "I10\tI10 High pressure\t11\t10\tY\n"
+    "I109\tI10.9 Highest pressure\t12\t11\tY\n"
+)
+ALL = """\
+[diagnoses]
+table = "codes.csv"
+phecodes = "map.csv"
+names = "names.tsv"
+[traits.drugs]
+table = "drugs.csv"
+"""
+
+
+@pytest.fixture
+def files(study, tmp_path):
+    """The folder of the study, its tables in all vocabularies."""
+    study()  # it writes participants of its own
+    (tmp_path / "people.csv").write_text("eid,sex\n101,F\n102,M\n103,\n")
+    (tmp_path / "codes.csv").write_text("eid,icd10\n101,I10.9\n103,E119\n")
+    (tmp_path / "map.csv").write_text(MAP)
+    (tmp_path / "names.tsv").write_text(NAMES)
+    (tmp_path / "drugs.csv").write_text("eid,statin\n101,0\n102,1\n")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("files")
+def test_all_vocabularies_lie_side_by_side(study):
+    store = ingest(study(end=ALL))
+    phenome = read_phenome(store)
+    shown = phenome.traits.set_index("code")[["name", "chapter", "vocabulary"]]
+    assert shown.T.to_dict("list") == {
+        "401": ["Hypertension (401)", "circulatory system", "phecode"],
+        "401.1": ["Hypertension", "circulatory system", "phecode"],
+        "E11": [shown.loc["E11", "name"], shown.loc["E11", "chapter"], "icd10-3"],
+        "E119": [shown.loc["E119", "name"], shown.loc["E119", "chapter"], "icd10"],
+        "I10": ["High pressure", "IX Of the heart", "icd10-3"],
+        "I109": ["Highest pressure", "IX Of the heart", "icd10"],
+        "drugs:statin": ["statin", "drugs", "drugs"],
+    }
+    assert shown.loc["E11", "chapter"].startswith("IV "), "not in the file: ICD-10's"
+    assert phenome.eligible("drugs:statin").tolist() == [True, True, False]
+    assert not phenome.rows.flags.writeable, "read through a memory map"
+    assert notes(store, "phenome") == {
+        "codes without a phecode": 1,
+        "diagnosis row: its code has no phecode": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("map.csv", MAP.replace("401.1", "402"), "402"),
+        ("names.tsv", NAMES.replace("High pressure", "Tension"), "I10"),
+        ("drugs.csv", "eid,aspirin\n101,0\n102,1\n", "drugs:aspirin"),
+        ("people.csv", "eid,sex\n101,F\n102,M\n103,F\n", "401"),
+    ],
+)
+def test_what_a_file_holds_is_part_of_the_key(study, files, name, text, code):
+    made = study(end=ALL)
+    before = ingest(made).ref("phenome")
+    later = files / "copy" / name
+    later.parent.mkdir()
+    later.write_text((files / name).read_text())
+    later.replace(files / name)
+    assert ingest(made).ref("phenome") == before, "touched, and the same"
+    (files / name).write_text(text)
+    store = ingest(made)
+    assert store.ref("phenome") != before
+    assert code in read_phenome(store).traits["code"].tolist()
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    "line", ['phecodes = "map.csv"\n', 'names = "names.tsv"\n', "[traits.drugs]"]
+)
+def test_a_vocabulary_more_or_less_is_seen_in_the_study_file(study, line):
+    store = ingest(study(end=ALL))
+    fewer = ALL.partition(line)[0] if "[" in line else ALL.replace(line, "")
+    assert is_stale(study(end=fewer), store, "phenome")
+    assert not is_stale(study(end=ALL), store, "phenome")
+
+
+def test_tables_may_not_take_the_name_of_a_vocabulary(study):
+    with pytest.raises(InputError, match="phecode is a vocabulary already"):
+        study(end='[traits.phecode]\ntable = "a.csv"\n')
+
+
+def test_names_that_are_none(study, files):
+    (files / "names.tsv").write_text("coding\tmeaning\nBlock A\tSome\n")
+    with pytest.raises(InputError, match="none of its 1 rows names an ICD-10 code"):
+        ingest(study(end=ALL))

@@ -132,7 +132,7 @@ def test_the_map_of_an_installed_package_is_taken_without_importing_it(
 def test_sex_and_exclusion_by_hand(tmp_path):
     known = read_phecodes(written(tmp_path))
     eids = np.array(list("12345678"))
-    sex = np.array(["M", "M", "F", "M", "F", None, "M", "F"], object)
+    sex = np.array(["M", "M", "F", "M", "F", pd.NA, "M", "F"], object)
     phenome, left = build_phenome(
         diagnoses(
             ("1", "C61"), ("2", "N40"), ("3", "C61"), ("4", "I10"), ("5", "C56"),

@@ -1,5 +1,7 @@
 """Diagnoses become participants × codes; what is no code is counted."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from edp_core.errors import InputError
 from edp_core.partition import same_people_as_longer
 from edp_core.people.assemble import build_phenome
-from edp_core.people.vocabularies import UNKNOWN, name_of
+from edp_core.people.vocabularies import CODE, UNKNOWN, name_of, read_names
 
 EIDS = np.array(["1", "2", "3", "4"])
 
@@ -108,3 +110,59 @@ def test_a_wider_code_of_the_same_people_is_found():
     codes = ["M25", "M2556", "K76", "K760"]
     found = same_people_as_longer(codes, np.array([30, 30, 40, 38]))
     assert found.tolist() == [True, False, False, False]
+
+
+# ---- coding 19 -------------------------------------------------------------------
+CODING = (
+    "coding\tmeaning\tnode_id\tparent_id\tselectable\n"
+    "Chapter XIII\tChapter XIII Of bones\t13\t0\tN\n"
+    "Block M00\tM00-M25 Joints\t20\t13\tN\n"
+    "M25\tM25 Joints otherwise\t21\t20\tN\n"
+    "M2556\tM25.56 Pain in joint (Lower leg)\t22\t21\tY\n"
+    "U999\tOf UK Biobank alone\t30\t31\tY\n"
+)
+
+
+def test_names_of_the_study_go_before_those_of_the_book(tmp_path):
+    path = tmp_path / "coding19.tsv"
+    path.write_text(CODING)
+    names = read_names(path)
+    assert name_of("M2556", names) == ("Pain in joint (Lower leg)", "XIII Of bones")
+    assert name_of("M25", names) == ("Joints otherwise", "XIII Of bones")
+    assert name_of("M255", names)[0] == name_of("M255")[0], "the longest listed"
+    assert name_of("U9991", names)[0] == "Of UK Biobank alone …"
+    assert name_of("K760", names) == name_of("K760")
+    assert name_of("K999", names) == (UNKNOWN, "Not listed")
+    path.write_text("coding\tmeaning\nU999\tOf UK Biobank alone\nK760\tK76.0 Fat\n")
+    names = read_names(path)
+    assert name_of("U999", names) == ("Of UK Biobank alone", "Not listed")
+    assert name_of("K760", names) == ("Fat", name_of("K760")[1]), "without a tree"
+
+
+def test_a_list_of_names_with_a_circle_ends(tmp_path):
+    path = tmp_path / "coding19.tsv"
+    path.write_text(
+        "coding\tmeaning\tnode_id\tparent_id\nA00\tA00 x\t1\t2\nA01\ty\t2\t1\n"
+    )
+    assert set(read_names(path)) == {"A00", "A01"}
+
+
+REAL = Path(__file__).resolve().parents[3] / "../shared/data/reference"
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not REAL.is_dir(), reason="no data folder beside the project")
+def test_the_real_coding_19_names_every_code_it_lists():
+    names = read_names(REAL / "ukb_coding19_icd10.tsv")
+    table = pd.read_csv(REAL / "ukb_coding19_icd10.tsv", sep="\t", dtype=str)
+    codes = table["coding"][table["coding"].str.fullmatch(CODE)]
+    assert set(codes) == set(names) and len(codes) > 10_000
+    chapters = set(
+        table["meaning"][table["parent_id"] == "0"].str.removeprefix("Chapter ")
+    )
+    assert {chapter for _, chapter in names.values()} == chapters
+    assert name_of("M2556", names)[0] == "Pain in joint (Lower leg)"
+    alone = [code for code in codes if name_of(code)[0] in (UNKNOWN,)]
+    assert all(name_of(code, names)[0] != UNKNOWN for code in alone)
+    # the two lists call chapters alike
+    assert name_of("K760", names)[1] == name_of("K760")[1]
