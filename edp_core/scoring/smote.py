@@ -23,6 +23,8 @@ NEIGHBOURS = 5
 """Nearest cases drawn towards, as in the paper and in imbalanced-learn."""
 _ROWS = 256
 """Cases compared with all others at a time: bounds memory at 1 kB · n_cases."""
+_THIRD = 128
+"""Axes multiplied at a time: a third of 384, which saves a third of the work."""
 _WHOLE = 6000
 """Cases up to which all are compared with all in one product, of 144 MB at most."""
 
@@ -66,12 +68,20 @@ class Weights:
     def moment(self, x: Singles) -> Floats:
         """XᵀWX (m, m) of cases (n_cases, m), in single precision.
 
-        XᵀPX and its transpose weigh alike, so one product does for both.
+        It is symmetric: each third of the rows is made from the diagonal on.
         """
         right = self.towards @ x
+        right += self.towards.T @ x
+        right /= 2
         right += self.drawn.astype(np.float32)[:, None] * x
-        product = (x.T @ right).astype(np.float64)
-        return np.asarray((product + product.T) / 6, dtype=np.float64)
+        m = x.shape[1]
+        product = np.empty((m, m))
+        for start in range(0, m, _THIRD):
+            rows = slice(start, start + _THIRD)
+            product[rows, start:] = x[:, rows].T @ right[:, start:]
+            product[start:, rows] = product[rows, start:].T
+        product /= 3
+        return product
 
     def times(self, matrix: Floats) -> Floats:
         """W times a matrix (n_cases, k)."""
@@ -198,7 +208,8 @@ def sampled(x: Floats, wanted: int, *, rng: np.random.Generator) -> Floats:
 
 def _nearest(likeness: Singles, lengths: Singles, *, rows: Ints, wanted: int) -> Ints:
     """The ``wanted`` nearest others of some rows, nearest first."""
-    far = lengths - 2 * likeness
+    far = np.multiply(likeness, -2, out=likeness)  # it is not looked at again
+    far += lengths
     far[np.arange(rows.size), rows] = np.inf
     found = np.argpartition(far, wanted - 1, axis=1)[:, :wanted]
     distance = np.take_along_axis(far, found, axis=1)
