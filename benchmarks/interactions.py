@@ -65,9 +65,9 @@ def timed(page: Page, act: Callable[[], None]) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-def choose(page: Page, label: str, number: int) -> Callable[[], None]:
+def choose(page: Page, key: str, number: int) -> Callable[[], None]:
     """Pick an entry of a select box of the sidebar; only the last click is timed."""
-    box = page.get_by_role("combobox", name=label).first
+    box = page.locator(f".st-key-{key} input").first
     box.click()
     option = page.get_by_role("option").nth(number)
     option.wait_for()
@@ -94,10 +94,10 @@ def measure(page: Page, address: str, repeats: int) -> dict[str, list[float]]:
     # options near the top: a long list shows only those in view
     for i in range(repeats):
         note(
-            "clusters: change cluster", timed(page, choose(page, "Cluster", 1 + i % 4))
+            "clusters: change cluster", timed(page, choose(page, "cluster", 1 + i % 4))
         )
     for i in range(repeats):
-        note("clusters: change code", timed(page, choose(page, "Code", 1 + i % 5)))
+        note("clusters: change code", timed(page, choose(page, "code_box", 1 + i % 5)))
     for _ in range(repeats):
         for by in ("code", "cluster"):
             button = page.get_by_role("radio", name=by, exact=True)
@@ -110,17 +110,17 @@ def measure(page: Page, address: str, repeats: int) -> dict[str, list[float]]:
             note(f"go to {screen}", timed(page, link.click))
     for organ in range(2 * repeats):
         note(
-            "clusters: change organ", timed(page, choose(page, "Organ", 1 - organ % 2))
+            "clusters: change organ", timed(page, choose(page, "organ", 1 - organ % 2))
         )
     for screen in ("diseases", "phenotype"):
         page.get_by_role("link", name=screen.title()).click()
         settle(page)
         for i in range(repeats):
             note(f"{screen}: a code not seen yet",
-                 timed(page, choose(page, "Code", i % 6)))  # fmt: skip
+                 timed(page, choose(page, "code_box", i % 6)))  # fmt: skip
         for i in range(repeats):
             note(f"{screen}: a code seen before",
-                 timed(page, choose(page, "Code", i % 6)))  # fmt: skip
+                 timed(page, choose(page, "code_box", i % 6)))  # fmt: skip
     return found
 
 

@@ -29,12 +29,30 @@ class Seen:
     texts: list[str] = field(default_factory=list)
     frames: list[pd.DataFrame] = field(default_factory=list)
     charts: list[dict[str, Any]] = field(default_factory=list)
+    maps: list[tuple[dict[str, Any], pd.DataFrame]] = field(default_factory=list)
+    """Settings and points (``x, y, category``) of `app.scatter`."""
 
     @property
     def everything(self) -> str:
         """All of it as one text."""
         tables = [frame.to_csv() for frame in self.frames]
         return "\n".join([*self.texts, *tables])
+
+
+def read_map(content: bytes) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Settings and points of a map, and not a byte more."""
+    length = int.from_bytes(content[:4], "little")
+    meta = json.loads(content[4 : 4 + length])
+    n, rest = meta["n"], content[4 + length :]
+    assert len(rest) == 9 * n
+    names = np.array([category["name"] for category in meta["categories"]], object)
+    return meta, pd.DataFrame(
+        {
+            "x": np.frombuffer(rest, "<f4", n),
+            "y": np.frombuffer(rest, "<f4", n, 4 * n),
+            "category": names[np.frombuffer(rest, np.uint8, n, 8 * n)],
+        }
+    )
 
 
 def crawl(at: AppTest) -> Seen:
@@ -54,6 +72,10 @@ def _walk(message: Message, seen: Seen) -> None:
         for item in _items(value):
             if isinstance(item, Message):
                 _walk(item, seen)
+            elif isinstance(item, bytes) and descriptor.name == "bytes":
+                seen.maps.append(read_map(item))
+                seen.texts.append(json.dumps(seen.maps[-1][0]))
+                seen.frames.append(seen.maps[-1][1])
             elif isinstance(item, bytes):
                 seen.frames.append(pa.ipc.open_stream(io.BytesIO(item)).read_pandas())
             elif isinstance(item, str):

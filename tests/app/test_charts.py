@@ -51,13 +51,6 @@ def enrichment() -> pd.DataFrame:
     )
 
 
-def points(n: int = 50) -> pd.DataFrame:
-    rng = np.random.default_rng(0)
-    xy = rng.normal(size=(n, 2))
-    names = rng.choice(["0", "1"], n)
-    return pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": names})
-
-
 def bar_table(*groups: str) -> pd.DataFrame:
     return pd.DataFrame(
         {

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from crawl import crawl
 
 from app.scatter import HERE, MOST, pack
 
@@ -188,17 +189,12 @@ def test_the_module_names_no_address():
 @pytest.mark.parametrize("query", [{}, {"colour": "code"}])
 def test_the_screen_sends_no_id_and_no_hidden_count(screen, done_study, query):
     at = screen("clusters", done_study, **query)
-    (mount,) = at.get("bidi_component")
-    content = mount.proto.bytes
-    (length,) = struct.unpack("<I", content[:4])
-    meta = json.loads(content[4 : 4 + length])
-    numbers = np.frombuffer(content[-meta["n"] :], np.uint8)
-    assert len(content) == 4 + length + 9 * meta["n"]
-    for number, category in enumerate(meta["categories"]):
-        count = int((numbers == number).sum())
+    ((meta, drawn),) = crawl(at).maps
+    for category in meta["categories"]:
+        count = int((drawn["category"] == category["name"]).sum())
         if category["count"] == "hidden":
             assert category["name"] == "small"
         else:
             assert int(category["count"].replace(",", "")) == count
             assert not 0 < count < 5
-    assert str(meta["n"]) in meta["alt"].replace(",", "")
+    assert f"{len(drawn):,} participants" in meta["alt"]

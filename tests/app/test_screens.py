@@ -73,12 +73,14 @@ def test_choosing_in_the_select_box_changes_the_link(screen, done_study):
 def test_clusters_colours_by_cluster_and_by_code(screen, done_study):
     at = screen("clusters", done_study)
     assert not broke(at)
-    assert len(at.get("vega_lite_chart")) == 2
-    umap = crawl(at).charts[0]
-    assert umap["encoding"]["color"]["field"] == "cluster"
+    assert len(at.get("vega_lite_chart")) == 1
+    (settings, _), *others = crawl(at).maps
+    assert not others
+    assert settings["title"] == "Cluster"
     at = screen("clusters", done_study, colour="code")
-    umap = crawl(at).charts[0]
-    assert umap["encoding"]["color"]["scale"]["domain"] == ["control", "case"]
+    settings, _ = crawl(at).maps[0]
+    assert [c["name"] for c in settings["categories"]] == ["control", "case"]
+    assert [c["layer"] for c in settings["categories"]] == [0, 1]
 
 
 def test_clusters_follows_the_chosen_cluster(screen, done_study):
@@ -96,7 +98,7 @@ def test_the_percentage_can_be_of_the_cluster_or_of_the_cases(screen, done_study
     titles = set()
     for option in at.button_group(key="share_of").options:
         at.button_group(key="share_of").set_value(option).run()
-        titles.add(json.dumps(crawl(at).charts[1]["layer"][1]["encoding"]["x"]))
+        titles.add(json.dumps(crawl(at).charts[0]["layer"][1]["encoding"]["x"]))
     assert len(titles) == 2
 
 

@@ -202,7 +202,7 @@ def test_clusters_are_drawn_with_their_sizes(screen, no_diagnoses):
     assert len(sizes) == labels.max() + 1
     shown = sizes.dropna()
     assert (shown["n"] == np.bincount(labels)[shown["cluster"]]).all()
-    assert "cluster" in crawl(at).charts[0]["encoding"]["color"]["field"]
+    assert crawl(at).maps[0][0]["title"] == "Cluster"
 
 
 def test_a_component_is_what_a_study_without_codes_begins_with(screen, no_diagnoses):
