@@ -53,4 +53,7 @@ def _begin() -> None:
 
 @cache
 def _controller() -> ThreadpoolController:
+    # it knows the libraries that are loaded: numpy's, and scipy's, which is another
+    import scipy.linalg  # noqa: F401
+
     return ThreadpoolController()
