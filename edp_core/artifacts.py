@@ -2,7 +2,8 @@
 
 The slots of a study are ``cohort``, ``phenome``, ``images/<organ>``,
 ``thumbnails/<organ>`` and, for each organ and encoder, ``encoder``, ``embedding``,
-``atlas``, ``scan`` and ``enrichment`` (``embedding/<organ>/<encoder>``).
+``atlas``, ``scan``, ``enrichment``, ``stability`` and ``probes``
+(``embedding/<organ>/<encoder>``).
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from edp_core.errors import AlignmentError
 from edp_core.inputs import Inputs
 from edp_core.people.cohort import Cohort
-from edp_core.people.measures import Joined, join_volumes, with_left_out
+from edp_core.people.measures import join_volumes, with_left_out
 from edp_core.people.phenome import Phenome
 from edp_core.recipe import Clustering
 from edp_core.settings.encoders import GivenVectors
@@ -34,6 +36,8 @@ VERSIONS = {
     "atlas": 1,
     "scan": 2,
     "enrichment": 2,
+    "stability": 1,
+    "probes": 1,
 }
 """Raise a version when the step's output changes for the same inputs."""
 
@@ -73,6 +77,8 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
         )
     if kind == "thumbnails":
         return {"size": THUMBNAIL}
+    if kind == "probes":
+        return analysis.model_dump(mode="json", include={"folds", "seed"})
     encoder = study.encoder(*rest)
     if isinstance(encoder, GivenVectors):
         if kind == "embedding":
@@ -88,6 +94,9 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
         return clustering | analysis.model_dump(mode="json", include=names)
     if kind == "scan":
         names = {"min_cases", "folds", "shrinkage", "oversampling", "seed"}
+        return analysis.model_dump(mode="json", include=names)
+    if kind == "stability":
+        names = {"resolutions", "stability_repeats", "resolution", "seed"}
         return analysis.model_dump(mode="json", include=names)
     return {"min_cases": study.disclosure.threshold}
 
@@ -194,7 +203,7 @@ def read_inputs(
     keys = {"cohort": store.ref("cohort"), "phenome": store.ref("phenome")}
     cohort = read_cohort(store)
     phenome = read_phenome(store)
-    joined = _with_volumes(study, store, cohort)
+    joined = join_volumes(cohort.participants, read_measures(study, store))
     keys |= {slot: store.ref(slot) for slot in joined.measured.values()}
     shared: dict[str, Any] = {
         "population": study.population,
@@ -233,8 +242,8 @@ def read_inputs(
     )
 
 
-def _with_volumes(study: Study, store: Store, cohort: Cohort) -> Joined:
-    """Participants with the volumes measured in the ingest of each organ's images."""
+def read_measures(study: Study, store: Store) -> dict[str, pd.DataFrame]:
+    """Organ → volumes measured in the ingest of its images, for those that have any."""
     tables = {}
     for organ in study.organs:
         slot = f"images/{organ}"
@@ -246,7 +255,7 @@ def _with_volumes(study: Study, store: Store, cohort: Cohort) -> Joined:
             tables[organ] = with_left_out(
                 read_table(folder, "measures"), read_table(folder, "files")
             )
-    return join_volumes(cohort.participants, tables)
+    return tables
 
 
 def _clustering_in(settings: Mapping[str, Any]) -> Clustering:

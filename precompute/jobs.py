@@ -20,7 +20,8 @@ from edp_core.store import Recipe, Store, digest, read_array, read_table
 from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
 from edp_core.withdrawals import withdrawal_lists
-from precompute import analyse, ingest_images, ingest_tables, ingest_vectors
+from precompute import analyse, ingest_images, ingest_tables, ingest_vectors, probes
+from precompute.atlas_steps import Step, enrichment_step, stability_step
 from precompute.datasets import ImageFile
 from precompute.fingerprints import Fingerprints
 from precompute.lineage import content_of
@@ -68,6 +69,8 @@ class Jobs:
             "atlas": self._atlas,
             "scan": self._scan,
             "enrichment": self._enrichment,
+            "stability": self._stability,
+            "probes": self._probes,
         }
         return makers[kind](*rest)
 
@@ -259,29 +262,20 @@ class Jobs:
         )
 
     def _enrichment(self, organ: str, name: str) -> Job:
-        atlas = f"atlas/{organ}/{name}"
+        return self._of_atlas("enrichment", f"{organ}/{name}", enrichment_step)
 
-        def build(folder: Path, report: Report) -> None:
-            source = self.store.at(atlas)
-            analyse.make_enrichment(
-                (
-                    np.array(read_array(source, "eids")),
-                    np.array(read_array(source, "clusters")),
-                ),
-                artifacts.read_phenome(self.store),
-                artifacts.read_cohort(self.store).participants,
-                folder=folder,
-                least=self.study.disclosure.threshold,
-            )
+    def _probes(self, organ: str, name: str) -> Job:
+        return self._of_atlas("probes", f"{organ}/{name}", probes.probes_step)
 
+    def _stability(self, organ: str, name: str) -> Job:
+        return self._of_atlas("stability", f"{organ}/{name}", stability_step)
+
+    def _of_atlas(
+        self, kind: str, pair: str, step: Callable[[Study, Store, str], Step]
+    ) -> Job:
+        inputs, build = step(self.study, self.store, pair)
         return self._job(
-            f"enrichment/{organ}/{name}",
-            {
-                "atlas": self.store.ref(atlas),
-                "phenome": self.store.ref("phenome"),
-                "cohort": self.store.ref("cohort"),
-            },
-            build=build,
+            f"{kind}/{pair}", inputs, build=lambda folder, _: build(folder)
         )
 
     def _content(self, organ: str, *others: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Literal
 from edp_core.errors import EdpError, MissingArtifactError
 from edp_core.store import Store
 from edp_core.study import Study
+from precompute import probes
 from precompute.jobs import Job, Jobs, Report
 
 Phase = Literal["ingest", "train", "encode", "analyse"]
@@ -61,6 +62,15 @@ def slots(study: Study) -> list[Slot]:
                 "analyse", f"enrichment/{pair}", (f"atlas/{pair}", "phenome", "cohort")
             )
         )
+        found.append(Slot("analyse", f"stability/{pair}", (embedding, f"atlas/{pair}")))
+    about = [*study.pairs(), *((probes.ALL, name) for name in probes.combined(study))]
+    for organ, name in about:
+        needed = ["cohort"]
+        for of in probes.organs_of(study, organ, name):
+            if study.organs[of].images is not None:
+                needed.append(f"images/{of}")
+            needed.append(f"embedding/{of}/{name}")
+        found.append(Slot("analyse", f"probes/{organ}/{name}", tuple(needed)))
     return found
 
 
