@@ -16,6 +16,7 @@ from edp_core.appraisal.confounders import associations
 from edp_core.exclusions import exclusions_of, used_of
 from edp_core.phenotype import Phenotype
 from edp_core.stats.regression import pearson
+from edp_core.store import read_array
 
 BINS = 40
 
@@ -84,10 +85,18 @@ def _secret() -> int:
     return secrets.randbits(64)
 
 
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _reach(key: str, slot: str, threshold: int) -> np.ndarray:
+    """How far points are moved: the same for every code."""
+    umap = read_array(data.store().at(slot), "umap")
+    return disclosure.reach_of(np.asarray(umap, np.float64), threshold)
+
+
 def points(choice: Choice, colour: str) -> tuple[pd.DataFrame, str, list[str]]:
     """UMAP points in shuffled order, the column to colour by, and its values."""
     inputs = data.inputs(choice.organ, choice.encoder)
     umap = np.asarray(data.atlas_array(choice.organ, choice.encoder, "umap"))
+    slot = f"atlas/{choice.organ}/{choice.encoder}"
     labels = data.atlas_array(choice.organ, choice.encoder, "clusters")
     hidden = disclosure.hide_partition(np.bincount(labels), least())
     table = pd.DataFrame({"x": umap[:, 0], "y": umap[:, 1]})
@@ -99,7 +108,10 @@ def points(choice: Choice, colour: str) -> tuple[pd.DataFrame, str, list[str]]:
         drawn = cases & np.isin(labels, counts["cluster"])
         table["status"] = np.where(drawn, "case", "control")
         table[["x", "y"]] = disclosure.blur(
-            umap, least(), rng=np.random.default_rng([_secret(), *choice.code.encode()])
+            umap,
+            least(),
+            rng=np.random.default_rng([_secret(), *choice.code.encode()]),
+            reach=_reach(data.store().ref(slot), slot, least()),
         )
         domain = ["control", "case"]
         column = "status"

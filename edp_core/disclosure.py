@@ -36,6 +36,7 @@ __all__ = [
     "is_small",
     "mask_count",
     "near",
+    "reach_of",
     "roc",
 ]
 
@@ -261,7 +262,23 @@ def roc(
     )
 
 
-def blur(points: np.ndarray, threshold: int, *, rng: np.random.Generator) -> np.ndarray:
+def reach_of(points: np.ndarray, threshold: int) -> np.ndarray:
+    """(n_participants,) how far `blur` moves each point: to its nth neighbour."""
+    nearest = min(threshold, len(points) - 1)
+    if nearest < 1:
+        return np.zeros(len(points))
+    places = np.asarray(points, np.float64)
+    distances, _ = cKDTree(places).query(places, [nearest + 1])
+    return np.asarray(distances, np.float64)[:, 0]
+
+
+def blur(
+    points: np.ndarray,
+    threshold: int,
+    *,
+    rng: np.random.Generator,
+    reach: np.ndarray | None = None,
+) -> np.ndarray:
     """Move points of people about as far as their ``threshold``-th neighbour lies.
 
     The place of a point is the same whatever it is coloured by; exact, it would let
@@ -270,19 +287,12 @@ def blur(points: np.ndarray, threshold: int, *, rng: np.random.Generator) -> np.
     Parameters
     ----------
     points
-        (n_participants, 2) of a map.
+        (n_participants, 2) of a map; the same is returned, float64.
     rng
         Seeded by something a reader does not know, else it could be undone.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n_participants, 2) float64.
+    reach
+        As `reach_of` gives it, where it is known already.
     """
     places = np.asarray(points, np.float64)
-    nearest = min(threshold, len(places) - 1)
-    if nearest < 1:
-        return places
-    distances, _ = cKDTree(places).query(places, [nearest + 1])
-    reach = np.asarray(distances, np.float64)[:, 0]
+    reach = reach_of(places, threshold) if reach is None else reach
     return places + rng.normal(size=places.shape) * reach[:, None]

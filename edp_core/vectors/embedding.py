@@ -9,6 +9,9 @@ import pandas as pd
 
 from edp_core.errors import AlignmentError, InputError
 
+BLOCK = 8192
+"""People averaged at once."""
+
 
 @dataclass(frozen=True)
 class Embedding:
@@ -65,6 +68,17 @@ class Embedding:
         eids, at, counts = np.unique(
             rows["eid"].to_numpy(str), return_inverse=True, return_counts=True
         )
-        sums = np.zeros((len(eids), self.vectors.shape[1]), np.float64)
-        np.add.at(sums, at, self.vectors[rows.index.to_numpy()])
-        return eids, (sums / counts[:, None]).astype(np.float32)
+        order = rows.index.to_numpy()[np.argsort(at, kind="stable")]
+        ordered = np.asarray(self.vectors[order], np.float32)
+        if (counts == 1).all():
+            return eids, ordered
+        # in blocks of people: in double precision all at once take much memory
+        out = np.empty((len(eids), self.vectors.shape[1]), np.float32)
+        ends = np.cumsum(counts)
+        for first in range(0, len(eids), BLOCK):
+            block = slice(first, first + BLOCK)
+            starts = ends[block] - counts[block]
+            rows_of = ordered[starts[0] : ends[block][-1]].astype(np.float64)
+            sums = np.add.reduceat(rows_of, starts - starts[0])
+            out[block] = sums / counts[block][:, None]
+        return eids, out
