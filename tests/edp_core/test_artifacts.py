@@ -25,6 +25,7 @@ from edp_core.study import load_study
 SLOTS = [
     "cohort", "phenome", "images/liver", "thumbnails/liver", "encoder/liver/mae",
     "embedding/liver/mae", "atlas/liver/mae", "scan/liver/mae", "enrichment/liver/mae",
+    "probes/liver/mae",
 ]  # fmt: skip
 
 
@@ -44,8 +45,8 @@ def test_every_kind_has_a_version():
     ("old", "new", "changed"),
     [
         ("seed = 1", "seed = 1", set()),
-        ("[analysis]", "[analysis]\nfolds = 5", {"cohort", "scan"}),
-        ("[analysis]", "[analysis]\nseed = 7", {"cohort", "atlas", "scan"}),
+        ("[analysis]", "[analysis]\nfolds = 5", {"cohort", "scan", "probes"}),
+        ("[analysis]", "[analysis]\nseed = 7", {"cohort", "atlas", "scan", "probes"}),
         ("[analysis]", "[analysis]\nresolution = 2", {"atlas"}),
         ("[analysis]", "[analysis]\nshrinkage = 1", {"scan"}),
         ("threshold = 5", "threshold = 9", {"enrichment"}),

@@ -21,6 +21,7 @@ LIVER = "liver/mae"
 EVERYTHING = [
     "cohort", "phenome", "images/liver", "thumbnails/liver", f"encoder/{LIVER}",
     f"embedding/{LIVER}", f"atlas/{LIVER}", f"scan/{LIVER}", f"enrichment/{LIVER}",
+    f"stability/{LIVER}", f"probes/{LIVER}",
 ]  # fmt: skip
 
 
@@ -130,18 +131,25 @@ def test_damaged_memory_of_hashes_only_costs_time(done, text):
 @pytest.mark.parametrize(
     ("old", "new", "changed"),
     [
-        ("[analysis]", "[analysis]\nresolution = 2", ["atlas", "enrichment"]),
+        (
+            "[analysis]",
+            "[analysis]\nresolution = 2",
+            ["atlas", "enrichment", "stability"],
+        ),
         ("[analysis]", "[analysis]\nshrinkage = 0.5", ["scan"]),
         ("threshold = 5", "threshold = 7", ["enrichment"]),
         (
             'pooling = "mean"',
             'pooling = "cls"',
-            ["embedding", "atlas", "scan", "enrichment"],
+            ["embedding", "atlas", "scan", "enrichment", "stability", "probes"],
         ),
         (
             "epochs = 2",
             "epochs = 3",
-            ["encoder", "embedding", "atlas", "scan", "enrichment"],
+            [
+                "encoder", "embedding", "atlas", "scan", "enrichment", "stability",
+                "probes",
+            ],
         ),
         ("images = true", "images = false", []),
     ],
@@ -176,8 +184,11 @@ def test_a_mended_age_does_not_train_again(done):
     assert set(not_done(done)) == {
         "cohort", "phenome", "images/liver", "thumbnails/liver", f"encoder/{LIVER}",
         f"embedding/{LIVER}", f"atlas/{LIVER}", f"scan/{LIVER}", f"enrichment/{LIVER}",
+        f"stability/{LIVER}", f"probes/{LIVER}",
     }, "before the cohort is done nothing behind it is known"  # fmt: skip
-    assert run(done) == ["cohort", f"scan/{LIVER}"]
+    assert run(done) == [
+        "cohort", f"scan/{LIVER}", f"enrichment/{LIVER}", f"probes/{LIVER}",
+    ]  # fmt: skip
 
 
 def test_an_image_of_a_stranger_is_noted_and_does_not_train_again(done):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 KINDS = {
     "cohort", "phenome", "images", "thumbnails", "encoder", "embedding", "atlas",
-    "scan", "enrichment",
+    "scan", "enrichment", "stability", "probes",
 }  # fmt: skip
 
 
