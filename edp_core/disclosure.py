@@ -295,4 +295,5 @@ def blur(
     """
     places = np.asarray(points, np.float64)
     reach = reach_of(places, threshold) if reach is None else reach
-    return places + rng.normal(size=places.shape) * reach[:, None]
+    moved: np.ndarray = places + rng.normal(size=places.shape) * reach[:, None]
+    return moved
