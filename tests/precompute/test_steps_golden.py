@@ -25,7 +25,16 @@ from precompute.shards import open_slices
 from precompute.steps import do
 
 GOLDEN = Path(__file__).with_name("golden.json")
-KINDS = ("cohort", "phenome", "images", "thumbnails", "atlas", "scan", "enrichment")
+KINDS = (
+    "cohort",
+    "phenome",
+    "images",
+    "thumbnails",
+    "atlas",
+    "scan",
+    "enrichment",
+    "stability",
+)
 N = 90
 
 STUDY = """\
@@ -126,10 +135,10 @@ def outputs(tmp_path_factory):
     recipe = Recipe("embedding", 0)
     with store.write(recipe) as partial:
         write_embedding(partial, embedding)
-    atlas, scan, enrichment = (
-        folder / kind for kind in ("atlas", "scan", "enrichment")
+    atlas, scan, enrichment, stability = (
+        folder / kind for kind in ("atlas", "scan", "enrichment", "stability")
     )
-    for path in (atlas, scan, enrichment):
+    for path in (atlas, scan, enrichment, stability):
         path.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         # UMAP differs between processors, and it is for looking only
@@ -143,11 +152,17 @@ def outputs(tmp_path_factory):
         (read_array(atlas, "eids"), read_array(atlas, "clusters")), phenome,
         cohort.participants, folder=enrichment, least=5,
     )  # fmt: skip
+    analyse.make_stability(
+        embedding, read_array(atlas, "clusters"),
+        (read_array(atlas, "knn_indices"), read_array(atlas, "knn_distances")),
+        analysis=study.analysis, folder=stability,
+    )  # fmt: skip
     scores = read_array(atlas, "pc_scores")
     return {
         "cohort": digest(cohort.participants, cohort.exclusions, cohort.notes),
         "phenome": digest(
             phenome.eids, phenome.traits, phenome.starts, phenome.rows,
+            phenome.excluded_starts, phenome.excluded_rows, phenome.within,
             read_table(store.at("phenome"), "notes"),
         ),
         "images": digest(
@@ -162,6 +177,9 @@ def outputs(tmp_path_factory):
         ),
         "scan": digest(read_table(scan, "scan")),
         "enrichment": digest(read_table(enrichment, "enrichment")),
+        "stability": digest(
+            read_table(stability, "stability"), read_table(stability, "comparison")
+        ),
     }  # fmt: skip
 
 
