@@ -24,7 +24,7 @@ from precompute.demo_faults import STRANGERS, blemishes
 from precompute.demo_images import Progress, write_images
 from precompute.demo_tables import COLUMNS, write_tables
 
-DEMO_VERSION = 4
+DEMO_VERSION = 5
 """Raise it when the same parameters no longer give the same files."""
 MIN_PARTICIPANTS = 50
 BLEMISHES = {**demo_images.FAULTS, **demo_tables.FAULTS}
@@ -47,6 +47,10 @@ categories = ["sex", "centre", "array"]
 
 [diagnoses]
 table = "hospital.csv.gz"
+phecodes = "phecodes.csv"
+
+[traits.medications]
+table = "medications.csv"
 
 [populations.everyone]
 withdrawals = "withdrawn.txt"

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from edp_core.simulate.diseases import simulate_diagnoses, simulate_disease
-from edp_core.simulate.factors import Factors
+from edp_core.simulate.factors import Factors, stream
 from edp_core.simulate.nulls import null_diagnoses
 
 ROW_REPEATED = "row repeated"
@@ -46,6 +46,39 @@ KINSHIP = {
     1: "At least one relative identified",
     10: "Ten or more third-degree relatives identified",
 }
+
+PHECODES = (
+    ("B18", "070", "Chronic viral hepatitis", "070-079.99"),
+    ("C22", "155", "Cancer of the liver", "150-159.99"),
+    ("C78.7", "198", "Metastasis", "195-199.99"),
+    ("E11", "250.2", "Type 2 diabetes", "249-250.99"),
+    ("H26", "366", "Cataract", "366-366.99"),
+    ("I10", "401.1", "Hypertension", "401-405.99"),
+    ("J45", "495", "Asthma", "490-498.99"),
+    ("K74.0", "571.51", "Fibrosis and cirrhosis of the liver", "570-573.99"),
+    ("K74.6", "571.51", "Fibrosis and cirrhosis of the liver", "570-573.99"),
+    ("K75.4", "571.6", "Autoimmune hepatitis", "570-573.99"),
+    ("K76.0", "571.5", "Fatty liver", "570-573.99"),
+    ("K76.8", "573", "Other disorders of the liver", "570-573.99"),
+    ("K76.9", "573", "Other disorders of the liver", "570-573.99"),
+    ("N17", "585.1", "Acute renal failure", "580-590.99"),
+    ("N18", "585.3", "Chronic renal failure", "580-590.99"),
+    ("N20", "594", "Stones of the urinary tract", "590-599.99"),
+    ("N28.1", "586", "Other disorders of the kidney", "580-590.99"),
+)
+"""Code, phecode, name, range: a small map in the catalog's format, made for the demo.
+
+The catalog's own map says nothing of a licence, so that it is not handed on here.
+"""
+MEDICATIONS = {
+    "metformin": ({"E119": 0.7}, 0.01),
+    "antihypertensive": ({"I10": 0.75, "N189": 0.4}, 0.06),
+    "inhaler": ({"J459": 0.6}, 0.02),
+    "vitamin_d": ({}, 0.15),
+}
+"""What is taken → share of those who have a disease that take it, and of the others."""
+UNANSWERED = 0.04
+"""Participants whose medications nobody asked for."""
 
 
 def write_tables(
@@ -91,7 +124,11 @@ def write_tables(
     (folder / "hospital.csv.gz").write_bytes(
         gzip.compress(text.encode(), compresslevel=6, mtime=0)
     )
-    truth = listed.latent.merge(simulate_disease(listed, seed=seed), on="eid")
+    disease = simulate_disease(listed, seed=seed)
+    _medications(disease, seed).to_csv(folder / "medications.csv", index=False)
+    names = ["ICD10", "PheCode", "Phenotype", "Excl. Phecodes"]
+    pd.DataFrame(PHECODES, columns=names).to_csv(folder / "phecodes.csv", index=False)
+    truth = listed.latent.merge(disease, on="eid")
     truth.assign(blemish=faults).to_parquet(folder / "truth" / "truth.parquet")
 
 
@@ -119,6 +156,19 @@ def _participants(people: pd.DataFrame, faults: np.ndarray) -> pd.DataFrame:
     table = pd.concat([table, table[faults == ROW_REPEATED]])
     columns = {"eid": "eid", **COLUMNS, **UNREAD}
     return table[list(columns)].rename(columns=columns)
+
+
+def _medications(disease: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Wide table of who takes what, by the diseases they have, coded or not."""
+    table = {"eid": disease["eid"]}
+    asked = stream(seed, "medications asked").random(len(disease)) >= UNANSWERED
+    for name, (causes, share) in MEDICATIONS.items():
+        chance = np.full(len(disease), share)
+        for code, higher in causes.items():
+            chance = np.maximum(chance, np.where(disease[code], higher, 0))
+        takes = stream(seed, f"takes {name}").random(len(disease)) < chance
+        table[name] = pd.Series(np.where(takes, "Yes", "No")).where(asked)
+    return pd.DataFrame(table)
 
 
 def _wide(diagnoses: pd.DataFrame, eids: pd.Series) -> pd.DataFrame:

@@ -27,7 +27,13 @@ from precompute.demo_images import (
     NOT_FINITE,
     OTHER_SHAPE,
 )
-from precompute.demo_tables import NO_CODE, ROW_REPEATED, STRANGE_DIAGNOSES, WITHDRAWN
+from precompute.demo_tables import (
+    MEDICATIONS,
+    NO_CODE,
+    ROW_REPEATED,
+    STRANGE_DIAGNOSES,
+    WITHDRAWN,
+)
 from precompute.jobs import Jobs
 from precompute.steps import do
 
@@ -118,6 +124,14 @@ def test_the_tables_read_as_real_ones_do(demo, tmp_path):
     notes = read_table(write.store.at("phenome"), "notes")
     assert {"K760", "K746", "I10"} <= set(phenome.traits["code"])
     assert any("no ICD-10 code" in reason for reason in notes["reason"])
+    held = phenome.traits.groupby("vocabulary")["code"].agg(set)
+    assert {"571.5", "571.51", "571"} <= held["phecode"]
+    assert held["medications"] == {f"medications:{name}" for name in MEDICATIONS}
+    # some were never asked what they take; other diseases of the liver are no controls
+    for code in ("medications:metformin", "571.5"):
+        assert 0.5 < phenome.eligible(code).mean() < 1
+    both = phenome.cases("medications:metformin") & phenome.cases("E119")
+    assert both.sum() > 0.5 * phenome.cases("E119").sum()
 
 
 def test_every_blemish_is_there_as_often_as_it_says(demo, truth):
