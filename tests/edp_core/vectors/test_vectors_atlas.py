@@ -68,7 +68,7 @@ def test_neighbours_equal_scikit_learn(centred):
 def test_block_size_changes_nothing():
     z = _vectors(4).astype(np.float32)
     whole = cosine_knn(z, 5)
-    for block in (1, 7, 299):
+    for block in (16, 77, 299):
         for one, other in zip(whole, cosine_knn(z, 5, block=block), strict=True):
             np.testing.assert_array_equal(one, other)
 
@@ -105,3 +105,28 @@ def test_neighbours_refuse():
     z[1, 1] = np.inf
     with pytest.raises(InputError, match="1 of 5 vectors have missing or infinite"):
         cosine_knn(z, 1)
+
+
+def test_many_copies_are_looked_at_alone():
+    """More candidates than are kept: the answer is the same, and memory is bounded."""
+    rng = np.random.default_rng(9)
+    z = np.concatenate([np.repeat(rng.normal(size=(2, 6)), 1400, axis=0),
+                        rng.normal(size=(300, 6))])  # fmt: skip
+    z = z[rng.permutation(len(z))]
+    indices, distances = cosine_knn(z, 5, centred=False, block=512)
+    unit = z / np.linalg.norm(z, axis=1)[:, None]
+    for i in rng.choice(len(z), 60, replace=False):
+        exact = (0.5 * np.sum((unit - unit[i]) ** 2, axis=1)).astype(np.float32)
+        exact[i] = np.inf
+        expected = np.lexsort((np.arange(len(z)), exact))[:5]
+        np.testing.assert_array_equal(indices[i], expected)
+        np.testing.assert_array_equal(distances[i], exact[expected])
+
+
+@pytest.mark.parametrize("k", [1, 40, 255, 299])
+def test_long_lists_of_neighbours(k):
+    z = _vectors(10)
+    moved = z - z.mean(0)
+    peer = NearestNeighbors(n_neighbors=k + 1, metric="cosine", algorithm="brute")
+    near = peer.fit(moved).kneighbors(moved, return_distance=False)
+    np.testing.assert_array_equal(cosine_knn(z, k)[0], near[:, 1:])
