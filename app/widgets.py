@@ -211,11 +211,11 @@ def figure(
 
 def table_download(table: pd.DataFrame, name: str, *, settings: str) -> None:
     """Offer a table as CSV; its first line says its N and settings."""
-    content = f"# {settings}; rows: {len(table)}\n" + table.to_csv(index=False)
+    head = f"# {settings}; rows: {len(table)}\n"
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.download_button(
             "CSV",
-            content,
+            lambda: head + table.to_csv(index=False),
             f"{name}.csv",
             "text/csv",
             key=f"{name}-csv",

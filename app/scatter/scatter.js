@@ -2,6 +2,7 @@
 // It is sent after points.js, as one text.
 
 const plots = new WeakMap();
+const MANY = 10000;
 
 function save(url, name) {
   const link = document.createElement("a");
@@ -140,6 +141,7 @@ class Plot {
     if (c.width !== w || c.height !== h) { c.width = w; c.height = h; }
     this.view ??= this.home();
     const pen = c.getContext("2d"), r = this.r() * ratio, side = Math.ceil(2 * r + 2);
+    if (this.points.meta.n > MANY) return this.paintMany(pen, { w, h, r, ratio, began });
     const stamps = this.points.meta.categories.map((category) => {
       if (this.hidden.has(category.name)) return null;
       const stamp = new OffscreenCanvas(side, side), ink = stamp.getContext("2d");
@@ -158,6 +160,33 @@ class Plot {
       const px = left + x[i] * scale, py = top - y[i] * scale;
       if (px > -side && py > -side && px < w && py < h) pen.drawImage(stamp, px, py);
     }
+    this.painted(began);
+  }
+
+  // Discs of whole pixels written straight into the picture: many times quicker.
+  paintMany(pen, { w, h, r, ratio, began }) {
+    const image = pen.createImageData(w, h), out = new Uint32Array(image.data.buffer);
+    const inks = this.points.meta.categories.map((c) => {
+      const rgb = parseInt(c.colour.slice(1), 16); // #rrggbb; memory holds a, b, g, r
+      const bgr = ((rgb & 255) << 16) | (rgb & 0xff00) | (rgb >> 16);
+      return this.hidden.has(c.name) ? 0 : (0xff000000 | bgr) >>> 0;
+    });
+    const edge = Math.ceil(r), disc = [];
+    for (let dy = -edge; dy <= edge; dy++)
+      for (let dx = -edge; dx <= edge; dx++) if (dx * dx + dy * dy <= r * r + 0.5) disc.push(dy * w + dx);
+    const { x, y, k } = this.points, { cx, cy } = this.view, scale = this.view.scale * ratio;
+    for (const i of this.order) {
+      const ink = inks[k[i]];
+      const px = Math.round(w / 2 + (x[i] - cx) * scale), py = Math.round(h / 2 - (y[i] - cy) * scale);
+      if (!ink || px < edge || py < edge || px >= w - edge || py >= h - edge) continue;
+      for (let j = 0, at = py * w + px; j < disc.length; j++) out[at + disc[j]] = ink;
+    }
+    pen.putImageData(image, 0, 0);
+    this.painted(began);
+  }
+
+  painted(began) {
+    const c = this.canvas;
     c.dataset.paint = (performance.now() - began).toFixed(1); // ms
     c.dataset.painted = String(Number(c.dataset.painted ?? 0) + 1);
   }
