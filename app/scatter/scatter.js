@@ -173,7 +173,7 @@ class Plot {
     });
     const edge = Math.ceil(r), disc = [];
     for (let dy = -edge; dy <= edge; dy++)
-      for (let dx = -edge; dx <= edge; dx++) if (dx * dx + dy * dy <= r * r + 0.5) disc.push(dy * w + dx);
+      for (let dx = -edge; dx <= edge; dx++) if (dx * dx + dy * dy <= r * r) disc.push(dy * w + dx);
     const { x, y, k } = this.points, { cx, cy } = this.view, scale = this.view.scale * ratio;
     for (const i of this.order) {
       const ink = inks[k[i]];
