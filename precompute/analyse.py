@@ -108,12 +108,16 @@ def make_enrichment(
     names = phenome.traits.iloc[enough][["code", "name", "chapter"]].reset_index(
         drop=True
     )
-    known = [name for name in DEMOGRAPHICS if name in participants.columns]
+    people = participants.iloc[seen]
+    known = [name for name in DEMOGRAPHICS if name in people.columns]
+    if "age_years" in known:
+        # people of one age are counted together: tenths of a year are fine enough
+        people = people.assign(age_years=people["age_years"].round(1))
     table = enrichment(
         labels,
         cases[:, enough],
         eligible=phenome.eligibility(list(codes[enough])).among(seen),
-        covariates=adjust.design_matrix(participants.iloc[seen], known),
+        covariates=adjust.design_matrix(people, known),
         least=least,
     )
     joined = names.iloc[table["trait"].to_numpy()].reset_index(drop=True)
