@@ -25,7 +25,7 @@ from edp_core.study import load_study
 SLOTS = [
     "cohort", "phenome", "images/liver", "thumbnails/liver", "encoder/liver/mae",
     "embedding/liver/mae", "atlas/liver/mae", "scan/liver/mae", "enrichment/liver/mae",
-    "probes/liver/mae",
+    "probes/liver/mae", "stability/liver/mae",
 ]  # fmt: skip
 
 
