@@ -17,53 +17,8 @@ PALETTE = [
 ]  # fmt: skip
 """Okabe and Ito's colours, then others that show on light and dark ground."""
 HEIGHT = 420
-
-
-def auc_plot(table: pd.DataFrame, code: str | None) -> AltairChart:
-    """AUC–pval plot; a click picks the code, a ring marks the chosen one."""
-    shown = table.dropna(subset=["auc", "log10p"]).assign(
-        chapter=lambda t: t["chapter"].map(_shortened)
-    )
-    threshold = -np.log10(0.05 / max(len(shown), 1))
-    low = min(0.45, float(shown["auc"].min()) - 0.02) if len(shown) else 0.4
-    pick = alt.selection_point(name="pick", fields=["code"], on="click", empty=False)
-    scale = alt.Scale(domain=[low, 1.0])
-    x = alt.X("auc:Q", title="AUC, out of fold", scale=scale)
-    y = alt.Y("log10p:Q", title="−log₁₀ p (Wilcoxon, √2-corrected)")
-    base = alt.Chart(shown).encode(x=x, y=y)
-    points = (
-        base.mark_circle(size=110, opacity=0.85)
-        .encode(
-            color=alt.Color(
-                "chapter:N",
-                title="Chapter",
-                scale=alt.Scale(range=PALETTE),
-                legend=alt.Legend(orient="bottom", columns=1, labelLimit=420),
-            ),
-            tooltip=[
-                alt.Tooltip("code:N", title="Code"),
-                alt.Tooltip("name:N", title="Name"),
-                alt.Tooltip("n_cases:Q", title="Cases", format=","),
-                alt.Tooltip("n_controls:Q", title="Controls", format=","),
-                alt.Tooltip("auc:Q", title="AUC", format=".3f"),
-                alt.Tooltip("auc_low:Q", title="95 % from", format=".3f"),
-                alt.Tooltip("auc_high:Q", title="to", format=".3f"),
-                alt.Tooltip("baseline_auc:Q", title="AUC of age + sex", format=".3f"),
-                alt.Tooltip("log10p:Q", title="−log₁₀ p", format=".2f"),
-            ],
-        )
-        .add_params(pick)
-    )
-    ring = base.transform_filter(alt.datum.code == (code or "")).mark_point(
-        size=320, strokeWidth=2.5, color=CASE, filled=False
-    )
-    text = base.transform_filter(alt.datum.code == (code or "")).mark_text(
-        dy=-18, fontWeight="bold", color=CASE
-    ).encode(text="code:N")  # fmt: skip
-    lines = _line(y=threshold, dash=[2, 3]) + _line(x=0.5, dash=[6, 4], scale=scale)
-    rows = shown["chapter"].nunique()
-    height = HEIGHT + 22 * rows  # the legend below must not eat the plot
-    return alt.layer(lines, ring, points, text).properties(height=height)
+# a vocabulary may hold more codes than altair takes unless it is told to
+alt.data_transformers.disable_max_rows()
 
 
 def percentage_plot(
@@ -124,7 +79,7 @@ def percentage_plot(
     ring = base.transform_filter(alt.datum.code == (code or "")).mark_point(
         size=320, strokeWidth=2.5, color=CASE, filled=False
     )
-    line = _line(y=-np.log10(0.05), dash=[2, 3])
+    line = rule(y=-np.log10(0.05), dash=[2, 3])
     return alt.layer(line, ring, points, labels).properties(height=HEIGHT)
 
 
@@ -196,7 +151,7 @@ def intervals(table: pd.DataFrame) -> AltairChart:
             alt.Tooltip("n:Q", title="N", format=","),
         ],
     )
-    return alt.layer(_line(x=0, dash=[6, 4]), bar, dot).properties(
+    return alt.layer(rule(x=0, dash=[6, 4]), bar, dot).properties(
         height=90 + 36 * len(table)
     )
 
@@ -219,20 +174,17 @@ def loss_plot(table: pd.DataFrame) -> AltairChart:
     )
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= 48 else text[:47] + "…"
-
-
-def _line(
+def rule(
     *,
     dash: list[int],
     x: float | None = None,
     y: float | None = None,
     scale: alt.Scale | None = None,
 ) -> AltairChart:
-    rule = alt.Chart(pd.DataFrame({"at": [x if x is not None else y]})).mark_rule(
+    """A dashed line across a plot, at one value of an axis."""
+    line = alt.Chart(pd.DataFrame({"at": [x if x is not None else y]})).mark_rule(
         color=CONTROL, strokeDash=dash
     )
     if x is None:
-        return rule.encode(y="at:Q")
-    return rule.encode(x=alt.X("at:Q", scale=scale or alt.Scale()))
+        return line.encode(y="at:Q")
+    return line.encode(x=alt.X("at:Q", scale=scale or alt.Scale()))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app import vocabulary
 from edp_core.artifacts import is_stale, read_inputs
 from edp_core.disclosure import disclose, hide_partition
 from edp_core.errors import InputError, MissingArtifactError
@@ -154,16 +155,18 @@ def scan(organ: str, encoder: str) -> pd.DataFrame:
 def _scan(key: str, slot: str, threshold: int) -> pd.DataFrame:
     table = read_table(store().at(slot), "scan")
     given = inputs(*slot.split("/")[1:])
-    phenome, among = given.phenome, {"seen": given.seen}
+    phenome, seen = given.phenome, np.asarray(given.seen)
     codes, cases = list(table["code"]), table["n_cases"].to_numpy()
     side = side_of(phenome, codes)
-    near = near_each_other(phenome, codes, **among, threshold=threshold)
+    near = near_each_other(phenome, codes, seen=seen, threshold=threshold)
     hidden = hide_related(side, cases, threshold, near=near) | superfluous(side, cases)
+    in_set = cases_in_sets(phenome, codes, seen=seen)
+    table["restricted"] = in_set >= 0  # some may be neither cases nor controls
     table["n_controls"] = coarse_controls(
         cases,
         table["n_controls"].to_numpy(),
-        in_set=cases_in_sets(phenome, codes, **among),
-        total=len(given.seen),
+        in_set=in_set,
+        total=len(seen),
         threshold=threshold,
     )
     derived = ["auc", "auc_low", "auc_high", "log10p", "baseline_auc", "increment"]
@@ -173,6 +176,23 @@ def _scan(key: str, slot: str, threshold: int) -> pd.DataFrame:
     return disclose(
         shown, threshold=threshold, counts=["n_cases", "n_controls"], derived=derived
     )
+
+
+def vocabularies(organ: str, encoder: str) -> dict[str, pd.DataFrame]:
+    """The scan's codes by vocabulary (`vocabulary.split`), best first; not to change.
+
+    Raises
+    ------
+    MissingArtifactError
+        Where there is no scan.
+    """
+    slot = f"scan/{organ}/{encoder}"
+    return _vocabularies(store().ref(slot), slot, study().disclosure.threshold)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _vocabularies(key: str, slot: str, threshold: int) -> dict[str, pd.DataFrame]:
+    return vocabulary.split(ranked(_scan(key, slot, threshold)))
 
 
 def ranked(table: pd.DataFrame) -> pd.DataFrame:
@@ -206,7 +226,7 @@ def _enrichment(
     nested = hide_related_within(
         table["cluster"].to_numpy(),
         side_of(inputs().phenome, codes),
-        traits=pd.Index(codes).get_indexer(table["code"]),
+        traits=pd.Index(codes).get_indexer(pd.Index(table["code"])),
         counts=both,
         threshold=threshold,
     )

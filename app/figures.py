@@ -14,6 +14,8 @@ from app.state import Choice
 from edp_core import disclosure
 from edp_core.appraisal.confounders import associations
 from edp_core.exclusions import exclusions_of, used_of
+from edp_core.nested import coarse_controls
+from edp_core.people.side import cases_in_sets
 from edp_core.phenotype import Phenotype
 from edp_core.stats.regression import pearson
 from edp_core.store import read_array
@@ -70,13 +72,43 @@ def histogram(groups: dict[str, np.ndarray]) -> pd.DataFrame:
 def separation(
     phenotype: Phenotype, cases: np.ndarray
 ) -> tuple[pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
-    """Histogram of cases and controls, and the ROC curve."""
+    """Histogram of cases and controls, and the ROC curve, of those who count."""
     known = np.isfinite(phenotype.values)
+    trait = getattr(phenotype.spec, "trait", None)
+    counted = known if trait is None else known & data.inputs().phenome.eligible(trait)
+    controls = _round_number(counted, cases, known=known, trait=trait)
     groups = {
-        f"controls (N = {(known & ~cases).sum():,})": phenotype.values[known & ~cases],
+        f"controls (N = {len(controls):,})": phenotype.values[controls],
         f"cases (N = {(known & cases).sum():,})": phenotype.values[known & cases],
     }
-    return histogram(groups), disclosure.roc(phenotype.values, cases, least())
+    drawn = np.concatenate([np.flatnonzero(known & cases), controls])
+    return histogram(groups), disclosure.roc(
+        phenotype.values[drawn], cases[drawn], least()
+    )
+
+
+def _round_number(
+    counted: np.ndarray, cases: np.ndarray, *, known: np.ndarray, trait: str | None
+) -> np.ndarray:
+    """Rows of the controls that are drawn, as many as tables say.
+
+    Where somebody does not count, bars and steps of the exact controls would add up to
+    what `coarse_controls` rounds. So a few of them, drawn at random, are left out, or
+    drawn twice.
+    """
+    rows = np.flatnonzero(counted & ~cases)
+    if trait is None or counted[known].all():
+        return rows
+    seen = np.flatnonzero(known)
+    stated = coarse_controls(
+        np.array([cases[seen].sum()]),
+        np.array([len(rows)]),
+        in_set=cases_in_sets(data.inputs().phenome, [trait], seen=seen),
+        total=len(seen),
+        threshold=least(),
+    )[0]
+    mixed = np.random.default_rng([_secret(), *trait.encode()]).permutation(rows)
+    return np.resize(mixed, stated) if len(rows) else rows
 
 
 @st.cache_resource

@@ -1,4 +1,4 @@
-"""The shared choice: organ, encoder, code and cluster live in the URL.
+"""The shared choice: organ, encoder, vocabulary, code and cluster live in the URL.
 
 Their widgets are drawn in the frame, once for all screens; drawn in two screens they
 would lose their value on the way from one to the other.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import data
+from app import data, vocabulary
 from edp_core.errors import MissingArtifactError
 
 
@@ -22,6 +22,7 @@ class Choice:
     encoder: str
     code: str | None
     cluster: int | None
+    vocabulary: str | None = None
 
 
 def frame() -> None:
@@ -53,8 +54,16 @@ def _widgets() -> Choice:
             bind="query-params",
             help="Network whose embedding is shown.",
         )
-        codes = _codes(organ, encoder)
-        code = _code_box(codes)
+        tables = _tables(organ, encoder)
+        with st.container(key="hidden"):
+            # a bound widget writes what it displays into the URL: these are bound, and
+            # the boxes, which show names, follow them
+            asked = st.text_input("Code in the link", key="code", bind="query-params")
+            name = st.text_input(
+                "Vocabulary in the link", key="vocabulary", bind="query-params"
+            )
+        chosen = _vocabulary_box(tables, code=asked, vocabulary_asked=name)
+        code = _code_box(tables.get(chosen or "", []), asked=asked)
         clusters = _clusters(organ, encoder)
         cluster = st.selectbox(
             "Cluster",
@@ -66,17 +75,50 @@ def _widgets() -> Choice:
             disabled=not clusters,
             help="Leiden cluster of the embedding; 0 is the largest.",
         )
-    return Choice(organ, encoder, code, int(cluster) if cluster is not None else None)
+    number = int(cluster) if cluster is not None else None
+    return Choice(organ, encoder, code, number, chosen)
 
 
-def _code_box(codes: list[str]) -> str | None:
-    """Select box of codes with their names; the URL holds the code alone.
+def _vocabulary_box(
+    tables: dict[str, list[str]], *, code: str, vocabulary_asked: str
+) -> str | None:
+    """Select box of vocabularies; a code of another one goes before the one asked for.
 
-    A bound widget writes what it displays into the URL, so a hidden input is bound and
-    the select box, which shows the names too, follows it.
+    A link to a code opens on it, whatever vocabulary is named beside it.
     """
-    with st.container(key="hidden"):
-        asked = st.text_input("Code in the link", key="code", bind="query-params")
+    now = vocabulary_asked if vocabulary_asked in tables else next(iter(tables), None)
+    st.session_state["vocabulary_box"] = vocabulary.holding(code, tables, now) or now
+    return st.selectbox(
+        "Vocabulary",
+        list(tables),
+        key="vocabulary_box",
+        format_func=vocabulary.name_of,
+        on_change=lambda: _pick_vocabulary(tables),
+        placeholder="no codes",
+        disabled=not tables,
+        help="Which codes are listed, plotted and counted. Full ICD-10 codes are the "
+        "finest of each branch that may be shown; phecodes gather ICD-10 codes into "
+        "diseases; other tables of the study are called by their names.",
+    )
+
+
+def _pick_vocabulary(tables: dict[str, list[str]]) -> None:
+    """Look at another vocabulary; a code it holds too stays the choice."""
+    name = st.session_state["vocabulary_box"]
+    _keep_vocabulary(name, tables)
+    if st.session_state["code_box"] in tables[name]:
+        st.session_state["code"] = st.session_state["code_box"]
+    else:
+        st.session_state["code"] = ""  # the best of that vocabulary
+
+
+def _keep_vocabulary(name: str, tables: dict[str, list[str]]) -> None:
+    """Put a vocabulary into the link; the one a study opens on is left out."""
+    st.session_state["vocabulary"] = "" if name == next(iter(tables), "") else name
+
+
+def _code_box(codes: list[str], *, asked: str) -> str | None:
+    """Select box of codes with their names."""
     known = asked in codes
     st.session_state["code_box"] = asked if known else next(iter(codes), None)
     names = data.trait_names() if codes else {}
@@ -84,12 +126,12 @@ def _code_box(codes: list[str]) -> str | None:
         "Code",
         codes,
         key="code_box",
-        format_func=lambda code: _named(code, names),
+        format_func=lambda code: vocabulary.label(code, names),
         on_change=lambda: pick_code(st.session_state["code_box"]),
         placeholder="no codes",
         disabled=not codes,
-        help="ICD-10 code; type a part of the code or of its name to search. "
-        "Ordered by how well the embedding separates cases.",
+        help="Type a part of a code or of its name to search. Ordered by how well the "
+        "embedding separates cases.",
     )
     if asked and not known:
         st.caption(
@@ -100,16 +142,14 @@ def _code_box(codes: list[str]) -> str | None:
 
 def label(code: str) -> str:
     """A code with its name, as the sidebar lists it."""
-    return _named(code, data.trait_names())
-
-
-def _named(code: str, names: dict[str, str]) -> str:
-    return f"{code} {names.get(code, '')}".strip()
+    return vocabulary.label(code, data.trait_names())
 
 
 def pick_code(code: str) -> None:
     """Make a code the choice (in a callback, before the widgets are drawn)."""
+    tables = _tables(choice().organ, choice().encoder)
     st.session_state["code"] = code
+    _keep_vocabulary(vocabulary.holding(code, tables, choice().vocabulary), tables)
 
 
 def pick_point(chart: str) -> None:
@@ -119,13 +159,13 @@ def pick_point(chart: str) -> None:
         pick_code(str(points[0]["code"]))
 
 
-def _codes(organ: str, encoder: str) -> list[str]:
+def _tables(organ: str, encoder: str) -> dict[str, list[str]]:
+    """Codes of each vocabulary, best first; none where there is no scan."""
     try:
-        table = data.scan(organ, encoder)
+        tables = data.vocabularies(organ, encoder)
     except MissingArtifactError:
-        return []
-    ordered = data.ranked(table)
-    return list(ordered["code"])
+        return {}
+    return {name: list(table["code"]) for name, table in tables.items()}
 
 
 def _clusters(organ: str, encoder: str) -> list[str]:

@@ -43,6 +43,7 @@ def _address(choice: Choice) -> str:
     shared = {
         "organ": choice.organ,
         "encoder": choice.encoder,
+        "vocabulary": choice.vocabulary,
         "code": choice.code,
         "cluster": choice.cluster,
     }
@@ -51,94 +52,46 @@ def _address(choice: Choice) -> str:
     return f"{(st.context.url or '').split('?')[0]}?{urlencode(pairs)}"
 
 
-def _count(name: str, help: str | None = None) -> ColumnConfig:
+def count_column(name: str, help: str | None = None) -> ColumnConfig:
+    """A column of counts."""
     return st.column_config.NumberColumn(name, format="localized", help=help)
 
 
-def _figure(name: str, form: str, help: str | None = None) -> ColumnConfig:
+def figure_column(name: str, form: str, help: str | None = None) -> ColumnConfig:
+    """A column of figures, written as ``form`` says."""
     return st.column_config.NumberColumn(name, format=form, help=help)
 
 
-_OUT_OF_FOLD = (
-    "Area under the ROC curve of scores from models that never saw the participant "
-    "(10 folds). Interval: DeLong, widened because pooled folds are not independent."
-)
-_LOG10P = "−log₁₀ p; carried in log space, since p underflows in large cohorts."
-SCAN_COLUMNS: dict[str, ColumnConfig | str | None] = {
-    "code": "Code",
-    "name": st.column_config.TextColumn("Name", width="medium"),
-    "n_cases": _count("Cases"),
-    "n_controls": _count("Controls"),
-    "auc": _figure("AUC", "%.3f", _OUT_OF_FOLD),
-    "auc_low": _figure("AUC 95 % from", "%.3f"),
-    "auc_high": _figure("to", "%.3f"),
-    "log10p": _figure(
-        "−log₁₀ p",
-        "%.2f",
-        "Wilcoxon rank-sum test; its z is divided by √2, since pooled out-of-fold "
-        "scores are not independent of each other. " + _LOG10P,
-    ),
-    "baseline_auc": _figure(
-        "AUC of age + sex", "%.3f", "The same discriminant on age and sex alone."
-    ),
-    "increment": _figure("Increment", "%+.3f", "AUC minus that of age + sex."),
-    "reason": "Not tested because",
-}
-SCAN_ORDER = (
-    "code", "name", "auc", "log10p", "baseline_auc", "increment", "n_cases",
-    "n_controls", "auc_low", "auc_high", "reason",
-)  # fmt: skip
+LOG10P = "−log₁₀ p; carried in log space, since p underflows in large cohorts."
 ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "code": "Code",
     "name": st.column_config.TextColumn("Name", width="medium"),
-    "n_cluster": _count("Cluster N"),
-    "n_cases": _count("Cases"),
-    "n_both": _count("Cases in cluster"),
+    "n_cluster": count_column("Cluster N"),
+    "n_cases": count_column("Cases"),
+    "n_both": count_column("Cases in cluster"),
     "share_of_cluster": st.column_config.NumberColumn(
         "Prevalence in cluster", format="percent", help="Cases in cluster / cluster N."
     ),
     "share_of_cases": st.column_config.NumberColumn(
         "Share of cases", format="percent", help="Cases in cluster / all cases."
     ),
-    "odds_ratio": _figure("Odds ratio", "%.2f"),
-    "or_low": _figure("95 % from", "%.2f"),
-    "or_high": _figure("to", "%.2f"),
-    "log10p": _figure("−log₁₀ p", "%.2f", "Fisher's exact test. " + _LOG10P),
-    "log10q": _figure(
+    "odds_ratio": figure_column("Odds ratio", "%.2f"),
+    "or_low": figure_column("95 % from", "%.2f"),
+    "or_high": figure_column("to", "%.2f"),
+    "log10p": figure_column("−log₁₀ p", "%.2f", "Fisher's exact test. " + LOG10P),
+    "log10q": figure_column(
         "−log₁₀ q", "%.2f", "Benjamini–Hochberg over all clusters and codes."
     ),
 }
 FACTOR_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "column": "",
-    "r": _figure("r", "%.3f", "Pearson; for categories the multiple R."),
-    "low": _figure("95 % from", "%.3f"),
-    "high": _figure("to", "%.3f"),
+    "r": figure_column("r", "%.3f", "Pearson; for categories the multiple R."),
+    "low": figure_column("95 % from", "%.3f"),
+    "high": figure_column("to", "%.3f"),
     "r2": st.column_config.NumberColumn("Explained (r²)", format="percent"),
-    "n": _count("N"),
-    "log10p": _figure("−log₁₀ p", "%.2f", _LOG10P),
+    "n": count_column("N"),
+    "log10p": figure_column("−log₁₀ p", "%.2f", LOG10P),
 }
-
-
-def facts(row: pd.Series) -> None:
-    """Figures of one code of the scan."""
-    first, second = st.columns(2)
-    with first:
-        number("Cases", row["n_cases"])
-        number(
-            "AUC, out of fold",
-            row["auc"],
-            under=interval(row["auc_low"], row["auc_high"]),
-            help=_OUT_OF_FOLD,
-        )
-    with second:
-        number("Controls", row["n_controls"])
-        number(
-            "AUC of age + sex",
-            row["baseline_auc"],
-            under=f"increment {row['increment']:+.3f}",
-            help="The same discriminant on age and sex alone, in the same folds.",
-        )
-    st.caption(f"−log₁₀ p = {row['log10p']:.2f} (Wilcoxon, √2-corrected)", help=_LOG10P)
 
 
 def number(
@@ -184,12 +137,14 @@ def figure(
     if on_select is None:
         st.altair_chart(chart, key=key, alt=alt_text)
     else:
-        st.altair_chart(chart, key=key, on_select=on_select, alt=alt_text)
-    spec = chart.to_json()
+        # a click on a legend stays in the browser
+        st.altair_chart(
+            chart, key=key, on_select=on_select, selection_mode="pick", alt=alt_text
+        )
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         st.download_button(
             "SVG",
-            lambda: vl_convert.vegalite_to_svg(spec),
+            lambda: vl_convert.vegalite_to_svg(chart.to_json()),
             f"{name}.svg",
             "image/svg+xml",
             key=f"{name}-svg",
@@ -199,7 +154,7 @@ def figure(
         )
         st.download_button(
             "PNG",
-            lambda: vl_convert.vegalite_to_png(spec, scale=3),
+            lambda: vl_convert.vegalite_to_png(chart.to_json(), scale=3),
             f"{name}.png",
             "image/png",
             key=f"{name}-png",
@@ -244,7 +199,7 @@ def cluster_sizes(table: pd.DataFrame, choice: Choice) -> None:
         hide_index=True,
         column_config={
             "cluster": "Cluster",
-            "n": _count("N"),
+            "n": count_column("N"),
             "share": st.column_config.ProgressColumn(
                 "Share of participants", format="percent", max_value=largest
             ),

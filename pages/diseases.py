@@ -2,13 +2,29 @@
 
 import streamlit as st
 
-from app import charts, data, figures, guards, recipes, state, widgets
+from app import (
+    charts,
+    data,
+    figures,
+    guards,
+    recipes,
+    scan_view,
+    state,
+    vocabulary,
+    widgets,
+)
+from app.auc_plot import auc_plot
 
 choice = state.choice()
 widgets.title("Diseases", choice)
 guards.need(f"scan/{choice.organ}/{choice.encoder}")
+tables = data.vocabularies(choice.organ, choice.encoder)
 code = guards.need_code(choice)
-scan = data.scan(choice.organ, choice.encoder)
+name = choice.vocabulary or ""
+table = tables[name]
+tested = table[table["reason"] == ""]
+related = scan_view.related(choice)
+called = f"{choice.organ}-{choice.encoder}-{recipes.name_of(name)}"
 
 
 def row_picked() -> None:
@@ -18,55 +34,57 @@ def row_picked() -> None:
         state.pick_code(str(listed["code"].iat[rows[0]]))
 
 
-tested = scan[scan["reason"] == ""]
-listed = data.ranked(scan)
 left, right = st.columns([3, 2], gap="large")
 with left:
-    st.subheader("AUC–pval", anchor=False)
+    st.subheader(f"AUC–pval · {vocabulary.name_of(name)}", anchor=False)
+    chosen = scan_view.chapter_filter(table)
+    listed = scan_view.within(table, chosen)
     if len(tested):
         widgets.figure(
-            charts.auc_plot(tested, code),
-            f"auc-pval-{choice.organ}-{choice.encoder}",
+            auc_plot(
+                scan_view.within(tested, chosen),
+                code,
+                n_tested=len(tested),
+                baseline=scan_view.baseline(table),
+                related=related,
+            ),
+            f"auc-pval-{called}",
             key="auc_plot",
             on_select=lambda: state.pick_point("auc_plot"),
         )
-        st.caption(
-            f"{len(tested)} codes with {data.study().analysis.min_cases} cases or "
-            "more; click a point to pick its code. Dashed: AUC 0.5; dotted: p = 0.05 "
-            "divided by the number of codes. Below 0.5 is chance, whatever its p."
-        )
+        st.caption(scan_view.plot_caption(table, related, choice.organ))
     else:
         st.info("No code has enough cases to be tested.")
     st.subheader("All codes", anchor=False)
     st.dataframe(
-        listed,
-        column_order=widgets.SCAN_ORDER,
+        scan_view.listed(listed),
+        column_order=scan_view.ORDER,
         hide_index=True,
         key="scan_table",
         on_select=row_picked,
         selection_mode="single-row",
-        column_config=widgets.SCAN_COLUMNS,
+        column_config=scan_view.columns(table),
         placeholder=widgets.HIDDEN,
     )
     widgets.table_download(
-        scan,
-        f"scan-{choice.organ}-{choice.encoder}",
-        settings=f"out-of-fold AUC; N={data.seen(choice.organ, choice.encoder)}; "
-        f"{data.study().analysis}",
+        listed,
+        f"scan-{called}",
+        settings=scan_view.settings(choice, table, chosen),
     )
 with right:
     st.subheader(state.label(code), anchor=False)
-    row = scan[scan["code"] == code].iloc[0]
+    row = table[table["code"] == code].iloc[0]
+    scan_view.who_counts(row, choice)
     if row["reason"]:
         st.info(f"Not tested: {row['reason']}.", icon=":material/info:")
     else:
-        widgets.facts(row)
+        scan_view.facts(row)
         score = data.phenotype(recipes.classifier(choice, code))
         cases = data.inputs(choice.organ, choice.encoder).phenome.cases(code)
         bars, (fpr, tpr) = figures.separation(score, cases)
         widgets.figure(
             charts.bars(bars, x_title="Out-of-fold score, within-class SD"),
-            f"histogram-{code}",
+            f"histogram-{recipes.name_of(code)}",
         )
-        widgets.figure(charts.roc_plot(fpr, tpr), f"roc-{code}")
+        widgets.figure(charts.roc_plot(fpr, tpr), f"roc-{recipes.name_of(code)}")
         st.caption(f"Drawn in steps of at least {figures.least()} cases and controls.")

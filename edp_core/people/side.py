@@ -10,7 +10,7 @@ from scipy import sparse
 
 from edp_core.nested import Side, near_pairs
 from edp_core.partition import same_people_as_longer
-from edp_core.people.phenome import PHECODE, Phenome
+from edp_core.people.phenome import ICD, PHECODE, Phenome
 
 
 def side_of(phenome: Phenome, codes: Sequence[str]) -> Side:
@@ -43,10 +43,13 @@ def near_each_other(
 
 
 def superfluous(side: Side, counts: np.ndarray) -> np.ndarray:
-    """(n_traits,) bool: same people as a longer code of ICD-10, or of phecodes."""
+    """(n_traits,) bool: same people as a longer code of its own vocabulary.
+
+    K74 and K746 are never listed together: each has a list of its own.
+    """
     out = np.zeros(len(counts), bool)
-    for family in ("", PHECODE):
-        own = [i for i, one in enumerate(side.families) if one == family]
+    for vocabulary in (ICD, PHECODE):
+        own = [i for i, one in enumerate(side.vocabularies) if one == vocabulary]
         out[own] = same_people_as_longer([side.codes[i] for i in own], counts[own])
     return out
 

@@ -13,26 +13,6 @@ import vl_convert
 from app import charts
 
 
-def scan() -> pd.DataFrame:
-    """A disclosed scan: one code was not tested."""
-    return pd.DataFrame(
-        {
-            "code": ["I10", "K760", "K746", "E119"],
-            "name": ["a", "b", "c", "d"],
-            "chapter": ["IX x", "XI " + "y" * 90, "XI " + "y" * 90, "IV z"],
-            "n_cases": pd.array([27, 120, 8, pd.NA], dtype="Int64"),
-            "n_controls": pd.array([82, 480, 592, pd.NA], dtype="Int64"),
-            "auc": [0.55, 0.94, np.nan, np.nan],
-            "auc_low": [0.4, 0.9, np.nan, np.nan],
-            "auc_high": [0.7, 0.97, np.nan, np.nan],
-            "log10p": [0.2, 40.0, np.nan, np.nan],
-            "baseline_auc": [0.5, 0.6, np.nan, np.nan],
-            "increment": [0.05, 0.34, np.nan, np.nan],
-            "reason": ["", "", "fewer than 20 cases", ""],
-        }
-    )
-
-
 def enrichment() -> pd.DataFrame:
     """A disclosed table of one cluster: two cells are hidden."""
     return pd.DataFrame(
@@ -78,9 +58,6 @@ def correlations() -> pd.DataFrame:
 LOSS = pd.DataFrame({"epoch": [1, 2], "loss": [0.9, 0.5]})
 RATES = np.array([0, 0.3, 1.0])
 ALL: dict[str, Any] = {
-    "auc": lambda: charts.auc_plot(scan(), "K760"),
-    "auc, nothing chosen": lambda: charts.auc_plot(scan(), None),
-    "auc, nothing tested": lambda: charts.auc_plot(scan().iloc[2:], "K746"),
     "percentage": lambda: charts.percentage_plot(
         enrichment(), "I10", share="share_of_cluster"
     ),
@@ -147,8 +124,6 @@ def test_no_column_of_ids_is_sent(name):
 
 
 def test_hidden_rows_are_not_sent():
-    rows = rows_of(charts.auc_plot(scan(), "K746").to_dict())
-    assert {row["code"] for row in rows if "code" in row} == {"I10", "K760"}
     for share in ("share_of_cluster", "share_of_cases"):
         plot = charts.percentage_plot(enrichment(), "K746", share=share)
         rows = rows_of(plot.to_dict())
@@ -156,17 +131,11 @@ def test_hidden_rows_are_not_sent():
 
 
 def test_points_can_be_picked_by_code():
-    for plot in (ALL["auc"](), ALL["percentage"]()):
+    for plot in (ALL["percentage"](),):
         spec = plot.to_dict()
         picks = [p for p in spec["params"] if p.get("name") == "pick"]
         assert len(picks) == 1
         assert picks[0]["select"]["fields"] == ["code"]
-
-
-def test_the_line_of_the_auc_plot_is_bonferroni_over_the_codes_tested():
-    rows = rows_of(ALL["auc"]().to_dict())
-    lines = [row["at"] for row in rows if "at" in row]
-    assert min(abs(np.array(lines) + np.log10(0.05 / 2))) < 1e-9
 
 
 def test_percentages_are_percent_and_depletion_is_told_from_enrichment():

@@ -255,10 +255,10 @@ def test_cases_in_sets_and_names():
 
 def test_the_same_people_again():
     side = Side(
-        ["250", "250.2", "K74", "K746", "m:25"],
-        ["phecode", "phecode", "icd10-3", "icd10", "m"],
+        ["250", "250.2", "K74", "K746", "K7460", "m:25", "m:2"],
+        ["phecode", "phecode", "icd10-3", "icd10", "icd10", "m", "m"],
         np.zeros((0, 2), int),
     )
-    assert superfluous(side, np.array([9, 9, 8, 8, 9])).tolist() == [
-        True, False, True, False, False,
+    assert superfluous(side, np.array([9, 9, 8, 8, 8, 9, 9])).tolist() == [
+        True, False, False, True, False, False, False,
     ]  # fmt: skip
