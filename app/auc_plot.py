@@ -168,10 +168,10 @@ class Side:
 
 
 SIDES = (
-    Side("center", "bottom", 0, -9),
-    Side("left", "middle", 10, 0),
-    Side("right", "middle", -10, 0),
-    Side("center", "top", 0, 10),
+    Side("center", "bottom", 0, -10),
+    Side("left", "middle", 12, 0),
+    Side("right", "middle", -12, 0),
+    Side("center", "top", 0, 11),
 )
 
 
@@ -230,7 +230,9 @@ def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 
 
 def _covered(box: tuple[float, ...], x: np.ndarray, y: np.ndarray) -> bool:
-    inside = (x > box[0]) & (x < box[1]) & (y > box[2]) & (y < box[3])
+    radius = 6.0
+    inside = (x > box[0] - radius) & (x < box[1] + radius)
+    inside &= (y > box[2] - radius) & (y < box[3] + radius)
     return bool(inside.any())
 
 

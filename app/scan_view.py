@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -14,6 +17,8 @@ ORDER = (
     "code", "name", "auc", "log10p", "baseline_auc", "increment", "n_cases",
     "n_controls", "auc_low", "auc_high", "chapter", "sex", "reason",
 )  # fmt: skip
+TABLE = "scan_table"
+"""Key of the table of codes."""
 OUT_OF_FOLD = (
     "Area under the ROC curve of scores from models that never saw the participant. "
     "Interval: DeLong, widened because pooled folds are not independent."
@@ -96,9 +101,26 @@ def columns(table: pd.DataFrame) -> dict[str, ColumnConfig | str | None]:
     }
 
 
-def listed(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as it is read: sexes in words."""
-    return table.assign(sex=table["sex"].map(vocabulary.SEXES).fillna(""))
+def codes(
+    listed: pd.DataFrame,
+    table: pd.DataFrame,
+    *,
+    code: str,
+    on_select: Callable[[], None],
+) -> None:
+    """Draw the codes that are looked at, of a vocabulary's table; one is marked."""
+    at = np.flatnonzero(listed["code"] == code).tolist()
+    st.session_state[TABLE] = {"selection": {"rows": at, "columns": [], "cells": []}}
+    st.dataframe(
+        listed.assign(sex=listed["sex"].map(vocabulary.SEXES).fillna("")),
+        column_order=ORDER,
+        hide_index=True,
+        key=TABLE,
+        on_select=on_select,
+        selection_mode="single-row",
+        column_config=columns(table),
+        placeholder=widgets.HIDDEN,
+    )
 
 
 def facts(row: pd.Series) -> None:

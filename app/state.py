@@ -130,6 +130,7 @@ def _code_box(codes: list[str], *, asked: str) -> str | None:
         on_change=lambda: pick_code(st.session_state["code_box"]),
         placeholder="no codes",
         disabled=not codes,
+        filter_mode="contains",
         help="Type a part of a code or of its name to search. Ordered by how well the "
         "embedding separates cases.",
     )

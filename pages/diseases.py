@@ -29,7 +29,7 @@ called = f"{choice.organ}-{choice.encoder}-{recipes.name_of(name)}"
 
 def row_picked() -> None:
     """Make the clicked row's code the choice."""
-    rows = st.session_state["scan_table"].selection.rows
+    rows = st.session_state[scan_view.TABLE].selection.rows
     if rows:
         state.pick_code(str(listed["code"].iat[rows[0]]))
 
@@ -56,16 +56,7 @@ with left:
     else:
         st.info("No code has enough cases to be tested.")
     st.subheader("All codes", anchor=False)
-    st.dataframe(
-        scan_view.listed(listed),
-        column_order=scan_view.ORDER,
-        hide_index=True,
-        key="scan_table",
-        on_select=row_picked,
-        selection_mode="single-row",
-        column_config=scan_view.columns(table),
-        placeholder=widgets.HIDDEN,
-    )
+    scan_view.codes(listed, table, code=code, on_select=row_picked)
     widgets.table_download(
         listed,
         f"scan-{called}",
