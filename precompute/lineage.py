@@ -119,8 +119,8 @@ def find(store: Store, eids: Collection[str], *, clean: Collection[str] = ()) ->
 
 
 def images_of(inputs: Mapping[str, str]) -> dict[str, str]:
-    """Those inputs of an artifact that are contents of images."""
-    return {k: v for k, v in inputs.items() if k.startswith("images/")}
+    """Those inputs of an artifact that are contents of images, not their keys."""
+    return {k: v for k, v in inputs.items() if k.endswith("/slices")}
 
 
 def _made_of(

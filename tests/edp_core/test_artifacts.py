@@ -46,8 +46,12 @@ def test_every_kind_has_a_version():
     [
         ("seed = 1", "seed = 1", set()),
         ("[analysis]", "[analysis]\nfolds = 5", {"cohort", "scan", "probes"}),
-        ("[analysis]", "[analysis]\nseed = 7", {"cohort", "atlas", "scan", "probes"}),
-        ("[analysis]", "[analysis]\nresolution = 2", {"atlas"}),
+        (
+            "[analysis]",
+            "[analysis]\nseed = 7",
+            {"cohort", "atlas", "scan", "probes", "stability"},
+        ),
+        ("[analysis]", "[analysis]\nresolution = 2", {"atlas", "stability"}),
         ("[analysis]", "[analysis]\nshrinkage = 1", {"scan"}),
         ("threshold = 5", "threshold = 9", {"enrichment"}),
         ("epochs = 2", "epochs = 3", {"encoder"}),
@@ -87,7 +91,10 @@ def test_a_done_study_is_fresh_until_its_file_changes(done_study, copy_of, monke
     store = Store(study.store_path)
     assert [slot for slot in SLOTS if is_stale(study, store, slot)] == []
     changed = study_with(folder, "[analysis]", "[analysis]\nresolution = 2")
-    assert [s for s in SLOTS if is_stale(changed, store, s)] == ["atlas/liver/mae"]
+    assert [s for s in SLOTS if is_stale(changed, store, s)] == [
+        "atlas/liver/mae",
+        "stability/liver/mae",
+    ]
     monkeypatch.setitem(VERSIONS, "phenome", VERSIONS["phenome"] + 1)
     assert [s for s in SLOTS if is_stale(study, store, s)] == ["phenome"]
 
