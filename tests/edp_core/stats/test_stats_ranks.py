@@ -1,3 +1,4 @@
+import mpmath
 import numpy as np
 import pytest
 from scipy import stats
@@ -75,6 +76,26 @@ def test_p_does_not_underflow():
     expected = -(stats.norm.logsf(z) + np.log(2)) / np.log(10)
     assert found.log10p[0] == pytest.approx(expected, rel=1e-9)
     assert found.log10p[0] > 6000
+
+
+@pytest.mark.parametrize("n", [60, 700, 5_000, 300_000])
+def test_equals_mpmath_from_where_scipy_can_to_far_beyond(n):
+    x = np.arange(n, dtype=float)
+    y = np.random.default_rng(n).random(n) < x / n * 0.9
+    y[-n // 3 :] = True
+    found = rank_test(x, y)
+    n_p, n_n = int(y.sum()), int((~y).sum())
+    u = int(np.sum(np.flatnonzero(y) + 1)) - n_p * (n_p + 1) // 2
+    with mpmath.workdps(40):
+        sigma = mpmath.sqrt(mpmath.mpf(n_p) * n_n * (n + 1) / 12)
+        z = (abs(mpmath.mpf(u) - mpmath.mpf(n_p) * n_n / 2) - mpmath.mpf(1) / 2) / sigma
+        expected = -mpmath.log10(mpmath.erfc(z / mpmath.sqrt(2)))
+    assert found.log10p[0] == pytest.approx(float(expected), rel=1e-12)
+    peer = stats.mannwhitneyu(x[y], x[~y], method="asymptotic")
+    if peer.pvalue > 1e-290:
+        assert found.log10p[0] == pytest.approx(-np.log10(peer.pvalue), rel=1e-9)
+    else:
+        assert n >= 5_000
 
 
 def test_separated_tied_and_absent_classes():
