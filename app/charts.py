@@ -21,68 +21,6 @@ HEIGHT = 420
 alt.data_transformers.disable_max_rows()
 
 
-def percentage_plot(
-    table: pd.DataFrame, code: str | None, *, share: str
-) -> AltairChart:
-    """Percentage–pval plot of one cluster; the dotted line is p = 0.05."""
-    shown = table.dropna(subset=["log10p", share]).assign(
-        percentage=lambda t: 100 * t[share],
-        direction=lambda t: np.where(t["odds_ratio"] >= 1, "enriched", "depleted"),
-    )
-    titles = {
-        "share_of_cluster": "Prevalence within the cluster, %",
-        "share_of_cases": "Share of all cases that lie in the cluster, %",
-    }
-    pick = alt.selection_point(name="pick", fields=["code"], on="click", empty=False)
-    base = alt.Chart(shown).encode(
-        x=alt.X("percentage:Q", title=titles[share], scale=alt.Scale(zero=True)),
-        y=alt.Y("log10p:Q", title="−log₁₀ p (Fisher, two-sided)"),
-    )
-    points = (
-        base.mark_point(size=110, filled=True, opacity=0.85)
-        .encode(
-            color=alt.Color(
-                "direction:N",
-                title=None,
-                scale=alt.Scale(
-                    domain=["enriched", "depleted"], range=[CASE, "#0072B2"]
-                ),
-                legend=alt.Legend(orient="bottom"),
-            ),
-            shape=alt.Shape(
-                "direction:N",
-                title=None,
-                scale=alt.Scale(
-                    domain=["enriched", "depleted"],
-                    range=["triangle-up", "triangle-down"],
-                ),
-            ),
-            tooltip=[
-                alt.Tooltip("code:N", title="Code"),
-                alt.Tooltip("name:N", title="Name"),
-                alt.Tooltip("n_both:Q", title="Cases in the cluster", format=","),
-                alt.Tooltip("n_cluster:Q", title="Cluster", format=","),
-                alt.Tooltip("n_cases:Q", title="Cases", format=","),
-                alt.Tooltip("odds_ratio:Q", title="Odds ratio", format=".2f"),
-                alt.Tooltip("log10p:Q", title="−log₁₀ p", format=".2f"),
-            ],
-        )
-        .add_params(pick)
-    )
-    clear = shown[shown["log10p"] > -np.log10(0.05)]
-    top = clear.nlargest(8, "log10p")["code"].tolist()
-    labels = (
-        base.transform_filter(alt.FieldOneOfPredicate("code", [*top, code or ""]))
-        .mark_text(dy=-12, fontSize=11)
-        .encode(text="code:N", color=alt.value(CONTROL))
-    )
-    ring = base.transform_filter(alt.datum.code == (code or "")).mark_point(
-        size=320, strokeWidth=2.5, color=CASE, filled=False
-    )
-    line = rule(y=-np.log10(0.05), dash=[2, 3])
-    return alt.layer(line, ring, points, labels).properties(height=HEIGHT)
-
-
 def bars(table: pd.DataFrame, *, x_title: str) -> AltairChart:
     """Histogram of groups: ``left, right, density, count, group``."""
     groups = list(dict.fromkeys(table["group"]))

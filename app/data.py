@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import vocabulary
+from app import enriched, vocabulary
 from edp_core.artifacts import is_stale, read_inputs
 from edp_core.disclosure import disclose, hide_partition
 from edp_core.errors import InputError, MissingArtifactError
-from edp_core.nested import coarse_controls, hide_related, hide_related_within
+from edp_core.nested import coarse_controls, hide_related
 from edp_core.people.measures import volume_caption
 from edp_core.people.side import (
     cases_in_sets,
@@ -80,7 +80,7 @@ def missing(slots: list[str]) -> list[tuple[str, str]]:
 
 def slots_of(organ: str, encoder: str) -> list[str]:
     """Slots the screens of one organ and encoder read."""
-    kinds = ["embedding", "atlas", "scan", "enrichment"]
+    kinds = ["embedding", "atlas", "scan", "enrichment", "stability"]
     if not study().is_given(encoder):
         kinds.insert(0, "encoder")
     slots = ["cohort", "phenome"]
@@ -206,42 +206,49 @@ def ranked(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def enrichment(organ: str, encoder: str) -> pd.DataFrame:
-    """Disclosed table of clusters × codes."""
+    """Disclosed table of clusters × codes (`enriched.disclosed`); not to change."""
     slot = f"enrichment/{organ}/{encoder}"
     codes = tuple(scan(organ, encoder)["code"])
-    return _enrichment(store().ref(slot), slot, (codes, study().disclosure.threshold))
+    rules = codes, study().disclosure.threshold
+    keys = [store().ref(at) for at in (slot, f"atlas/{organ}/{encoder}", "phenome")]
+    return _enrichment(tuple(keys), slot, rules)
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_resource(show_spinner="Reading the clusters …", max_entries=8)
 def _enrichment(
-    key: str, slot: str, rules: tuple[tuple[str, ...], int]
+    keys: tuple[str, ...], slot: str, rules: tuple[tuple[str, ...], int]
 ) -> pd.DataFrame:
-    codes, threshold = rules
-    table = read_table(store().at(slot), "enrichment")
-    table = table[table["code"].isin(codes)].reset_index(drop=True)
-    sizes = table.groupby("cluster")["n_cluster"].first()
-    small = sizes.index[hide_partition(sizes.to_numpy(), threshold)]
-    table["n_cluster"] = table["n_cluster"].mask(table["cluster"].isin(small))
-    both = table["n_both"].to_numpy()
-    nested = hide_related_within(
-        table["cluster"].to_numpy(),
-        side_of(inputs().phenome, codes),
-        traits=pd.Index(codes).get_indexer(pd.Index(table["code"])),
-        counts=both,
-        threshold=threshold,
+    given = inputs(*slot.split("/")[1:])
+    return enriched.disclosed(
+        read_table(store().at(slot), "enrichment"),
+        given.phenome,
+        labels=np.asarray(given.clusters),
+        seen=np.asarray(given.seen),
+        codes=list(rules[0]),
+        threshold=rules[1],
     )
-    table["n_both"] = table["n_both"].mask(nested)
-    return disclose(
-        table,
-        threshold=threshold,
-        counts=["n_cluster", "n_cases", "n_both"],
-        derived=[
-            "share_of_cluster", "share_of_cases", "odds_ratio", "or_low", "or_high",
-            "log10p", "log10q",
-        ],
-        totals={"n_both": "n_cluster"},
-        partition={"n_both": "code"},
-    )  # fmt: skip
+
+
+def stability(organ: str, encoder: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Stability of each cluster whose size may be shown, and other clusterings.
+
+    Raises
+    ------
+    MissingArtifactError
+        Where it was not computed.
+    """
+    folder = store().at(f"stability/{organ}/{encoder}")
+    sizes = np.bincount(atlas_array(organ, encoder, "clusters"))
+    small = hide_partition(sizes, study().disclosure.threshold)
+    table = read_table(folder, "stability")
+    if not np.array_equal(sizes[table["cluster"]] if len(table) else [], table["n"]):
+        raise MissingArtifactError(
+            f"stability/{organ}/{encoder} is of other clusters", f"run: {command()}"
+        )
+    return (
+        table[~small[table["cluster"]]].reset_index(drop=True),
+        read_table(folder, "comparison"),
+    )
 
 
 def seen(organ: str, encoder: str) -> int:

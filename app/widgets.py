@@ -64,9 +64,15 @@ def figure_column(name: str, form: str, help: str | None = None) -> ColumnConfig
 
 LOG10P = "−log₁₀ p; carried in log space, since p underflows in large cohorts."
 ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
-    "code": "Code",
+    "code": st.column_config.TextColumn(
+        "Code", help="Click a row's left edge to pick its code."
+    ),
     "name": st.column_config.TextColumn("Name", width="medium"),
-    "n_cluster": count_column("Cluster N"),
+    "n_cluster": count_column(
+        "Cluster N",
+        "Members who count for the code. Where some do not (exclusion range of a "
+        "phecode, sex, not known) it is rounded, and the figures are of that.",
+    ),
     "n_cases": count_column("Cases"),
     "n_both": count_column("Cases in cluster"),
     "share_of_cluster": st.column_config.NumberColumn(
@@ -75,12 +81,33 @@ ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "share_of_cases": st.column_config.NumberColumn(
         "Share of cases", format="percent", help="Cases in cluster / all cases."
     ),
-    "odds_ratio": figure_column("Odds ratio", "%.2f"),
+    "odds_ratio": figure_column(
+        "Odds ratio", "%.2f", "Raw, ½ added to every count; Woolf's 95 % interval."
+    ),
     "or_low": figure_column("95 % from", "%.2f"),
     "or_high": figure_column("to", "%.2f"),
+    "adjusted_or": figure_column(
+        "Adjusted OR",
+        "%.2f",
+        "Logistic regression on being in the cluster, age and sex: what is left of the "
+        "raw odds ratio among people of the same age and sex. Wald's 95 % interval.",
+    ),
+    "adjusted_low": figure_column("adjusted from", "%.2f"),
+    "adjusted_high": figure_column("adjusted to", "%.2f"),
     "log10p": figure_column("−log₁₀ p", "%.2f", "Fisher's exact test. " + LOG10P),
     "log10q": figure_column(
-        "−log₁₀ q", "%.2f", "Benjamini–Hochberg over all clusters and codes."
+        "−log₁₀ q",
+        "%.2f",
+        "Benjamini–Hochberg over all clusters and codes of all vocabularies.",
+    ),
+    "adjusted_log10p": figure_column(
+        "adjusted −log₁₀ p", "%.2f", "Wald's test of the adjusted odds ratio."
+    ),
+    "note": st.column_config.TextColumn(
+        "Note", help="Why there is no adjusted odds ratio, or how it was fitted."
+    ),
+    "chapter": st.column_config.TextColumn(
+        "Chapter", help="Chapter, category or table of the code."
     ),
 }
 FACTOR_COLUMNS: dict[str, ColumnConfig | str | None] = {

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from app import charts, data, figures, guards, state, widgets
-from app.scatter import scatter
+from app import cluster_view, data, errors, figures, guards, state, widgets
+from app import stability as stable
+from app.enriched import q_line
+from app.percentage_plot import percentage_plot
 
 choice = state.choice()
 widgets.title("Clusters", choice)
@@ -17,7 +19,15 @@ SHARES = {
 }
 cluster = choice.cluster or 0
 table = data.enrichment(choice.organ, choice.encoder)
-here = table[table["cluster"] == cluster].sort_values("log10p", ascending=False)
+if len(table):
+    cluster_view.card(choice, cluster_view.codes(choice))
+
+
+def row_picked() -> None:
+    """Make the clicked row's code the choice."""
+    rows = st.session_state["enrichment_table"].selection.rows
+    if rows:
+        state.pick_code(str(here["code"].iat[rows[0]]))
 
 
 left, right = st.columns(2, gap="large")
@@ -29,63 +39,39 @@ with left:
         colour = st.segmented_control(
             "Colour by", options, default=colour, key="colour", bind="query-params"
         )
-    points, column, _ = figures.points(choice, colour or "cluster")
-    scatter(
-        points,
-        figures.legend(choice, points, column),
-        column=column,
-        title="Cluster" if column == "cluster" else str(choice.code),
-        name=f"umap-{choice.organ}-{choice.encoder}",
-    )
-    st.caption(
-        f"N = {len(points):,} participants, one point each, in random order. Distances "
-        "between far groups mean little in a UMAP; clusters come from the neighbour "
-        "graph, not from this picture."
-    )
-    if column == "status":
-        st.caption(widgets.CODE_COLOURS)
+    cluster_view.umap(choice, colour or "cluster")
 with right:
     if table.empty:
         widgets.cluster_sizes(figures.cluster_sizes(choice), choice)
-        st.stop()
-    st.subheader(f"Cluster {cluster}: percentage–pval", anchor=False)
-    share = st.segmented_control(
-        "Percentage",
-        list(SHARES),
-        default="Prevalence in cluster",
-        key="share_of",
-        bind="query-params",
-    )
-    if here["log10p"].notna().any():
-        widgets.figure(
-            charts.percentage_plot(
-                here, choice.code, share=SHARES[share or "Prevalence in cluster"]
-            ),
-            f"percentage-pval-{cluster}",
-            key="percentage_plot",
-            on_select=lambda: state.pick_point("percentage_plot"),
-        )
-        size = figures.cluster_size(choice)
-        st.caption(
-            f"Cluster {cluster}: N = {size}. Fisher's exact test, two-sided: a "
-            "depleted code is significant too. Dotted: p = 0.05. The clusters never "
-            "saw the codes; correct for the number of tests (q below)."
-        )
     else:
-        where = "in this cluster" if choice.code else "in this study"
-        st.info(f"No code has a count {where} that may be shown.")
-
-st.subheader(f"Codes in cluster {cluster}", anchor=False)
-st.dataframe(
-    here.drop(columns=["chapter", "cluster"]),
-    hide_index=True,
-    column_config=widgets.ENRICHMENT_COLUMNS,
-    placeholder=widgets.HIDDEN,
-)
-widgets.hidden_note(here, "n_both")
-widgets.table_download(
-    table,
-    f"enrichment-{choice.organ}-{choice.encoder}",
-    settings=f"Fisher, all clusters; N={data.seen(choice.organ, choice.encoder)}; "
-    f"{data.study().analysis}",
-)
+        st.subheader(f"Cluster {cluster}: percentage–pval", anchor=False)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            share = st.segmented_control(
+                "Percentage",
+                list(SHARES),
+                default="Prevalence in cluster",
+                key="share_of",
+                bind="query-params",
+            )
+            only = st.toggle("Enriched only", key="enriched", bind="query-params")
+        here = cluster_view.codes(choice, enriched_only=only)
+        if here["log10p"].notna().any():
+            line = q_line(table)
+            measure = SHARES[share or "Prevalence in cluster"]
+            plot = percentage_plot(here, choice.code, share=measure, q_line=line)
+            widgets.figure(
+                plot,
+                f"percentage-pval-{cluster}",
+                key="percentage_plot",
+                on_select=lambda: state.pick_point("percentage_plot"),
+            )
+            st.caption(cluster_view.caption(choice, here, line))
+        else:
+            where = "in this cluster" if choice.code else "in this study"
+            st.info(f"No code has a count {where} that may be shown.")
+if len(table):
+    st.subheader(f"Codes in cluster {cluster}", anchor=False)
+    cluster_view.codes_table(choice, here, on_select=row_picked)
+st.subheader("Stability", anchor=False)
+with errors.shown():
+    stable.section(choice)

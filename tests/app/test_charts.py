@@ -11,6 +11,7 @@ import pytest
 import vl_convert
 
 from app import charts
+from app.percentage_plot import percentage_plot
 
 
 def enrichment() -> pd.DataFrame:
@@ -20,6 +21,7 @@ def enrichment() -> pd.DataFrame:
             "cluster": 0,
             "code": ["I10", "K760", "K746", "E119"],
             "name": ["a", "b", "c", "d"],
+            "chapter": ["IX x", "XI y", "XI y", "IV z"],
             "n_cluster": 100,
             "n_cases": [27, 120, 8, 9],
             "n_both": pd.array([7, 60, pd.NA, pd.NA], dtype="Int64"),
@@ -58,13 +60,13 @@ def correlations() -> pd.DataFrame:
 LOSS = pd.DataFrame({"epoch": [1, 2], "loss": [0.9, 0.5]})
 RATES = np.array([0, 0.3, 1.0])
 ALL: dict[str, Any] = {
-    "percentage": lambda: charts.percentage_plot(
+    "percentage": lambda: percentage_plot(
         enrichment(), "I10", share="share_of_cluster"
     ),
-    "percentage of cases": lambda: charts.percentage_plot(
+    "percentage of cases": lambda: percentage_plot(
         enrichment(), None, share="share_of_cases"
     ),
-    "percentage, all hidden": lambda: charts.percentage_plot(
+    "percentage, all hidden": lambda: percentage_plot(
         enrichment().iloc[2:], "K746", share="share_of_cluster"
     ),
     "one group": lambda: charts.bars(bar_table("all"), x_title="Score"),
@@ -125,7 +127,7 @@ def test_no_column_of_ids_is_sent(name):
 
 def test_hidden_rows_are_not_sent():
     for share in ("share_of_cluster", "share_of_cases"):
-        plot = charts.percentage_plot(enrichment(), "K746", share=share)
+        plot = percentage_plot(enrichment(), "K746", share=share)
         rows = rows_of(plot.to_dict())
         assert {row["code"] for row in rows if "code" in row} == {"I10", "K760"}
 

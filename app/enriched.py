@@ -1,0 +1,168 @@
+"""Codes of the clusters, as they may be shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from edp_core.disclosure import disclose, hide_partition
+from edp_core.nested import coarse_controls, hide_related_within
+from edp_core.people.phenome import Phenome
+from edp_core.people.side import cases_in_sets, side_of
+from edp_core.stats import fisher
+from edp_core.stats.multiplicity import benjamini_hochberg_log10
+
+COUNTS = ["n_cluster", "n_cases", "n_both"]
+RAW = ["odds_ratio", "or_low", "or_high", "log10p"]
+ADJUSTED = ["adjusted_or", "adjusted_low", "adjusted_high", "adjusted_log10p"]
+SAID = ["adjusted_method", "adjusted_reason"]
+DERIVED = ["share_of_cluster", "share_of_cases", *RAW, "log10q", *ADJUSTED, *SAID]
+
+
+def disclosed(
+    table: pd.DataFrame,
+    phenome: Phenome,
+    *,
+    labels: np.ndarray,
+    seen: np.ndarray,
+    codes: list[str],
+    threshold: int,
+) -> pd.DataFrame:
+    """Table of clusters × codes, small counts and all that tells them hidden.
+
+    Where some people do not count for a code (exclusion range, sex), cluster N less
+    cases would count them; there it is rounded (`coarse_controls`), and shares, odds
+    ratios and p are of the rounded numbers, so that they tell no more. In a row in
+    which anything is hidden the adjusted odds ratio is hidden too, and so is why there
+    is none: “fewer than 5” would tell a small count from one hidden for its sake.
+
+    Parameters
+    ----------
+    table
+        As `make_enrichment` stores it.
+    labels, seen
+        (n,) cluster, and row of the phenome, of each participant with an embedding.
+    codes
+        Those that may be shown at all; the others are left out of the rows, but not of
+        the tests that q corrects for.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of ``codes``; counts ``Int64``, hidden cells missing; ``restricted`` where
+        some people do not count. Adjusted figures have three significant digits.
+    """
+    sizes = np.bincount(labels)
+    table = _coarse(table, phenome, labels=labels, seen=seen, threshold=threshold)
+    table = table[table["code"].isin(codes)].reset_index(drop=True)
+    kept = list(dict.fromkeys(table["code"]))
+    cluster, both = table["cluster"].to_numpy(), table["n_both"].to_numpy()
+    nested = hide_related_within(
+        cluster,
+        side_of(phenome, kept),
+        traits=pd.Index(kept).get_indexer(pd.Index(table["code"])),
+        counts=both,
+        threshold=threshold,
+    )
+    table["n_both"] = table["n_both"].mask(nested)
+    small = hide_partition(sizes, threshold)
+    table["n_cluster"] = table["n_cluster"].mask(small[cluster])
+    held = [name for name in DERIVED if name in table.columns]
+    for name in set(ADJUSTED) & set(held):
+        table[name] = _significant(table[name].to_numpy(float))
+    for name in set(SAID) & set(held):
+        table[name] = table[name].fillna("").astype(object)
+    shown = disclose(
+        table,
+        threshold=threshold,
+        counts=COUNTS,
+        derived=held,
+        totals={"n_both": "n_cluster"},
+        partition={"n_both": "code"},
+    )
+    # of a rounded number the cases could be read: it holds those of the exclusion set
+    shown["n_cluster"] = shown["n_cluster"].mask(
+        shown["restricted"] & shown["n_both"].isna()
+    )
+    return shown.drop(columns="n")
+
+
+def _coarse(
+    table: pd.DataFrame,
+    phenome: Phenome,
+    *,
+    labels: np.ndarray,
+    seen: np.ndarray,
+    threshold: int,
+) -> pd.DataFrame:
+    """Rounded numbers, and figures of them, where some people do not count."""
+    table = table.copy()
+    codes = list(dict.fromkeys(table["code"]))
+    table["restricted"] = False
+    everyone = cases_in_sets(phenome, codes, seen=seen)
+    has = {code for code, cases in zip(codes, everyone, strict=True) if cases >= 0}
+    table["restricted"] = table["code"].isin(has)
+    at = np.flatnonzero(table["restricted"])
+    if not at.size:
+        return table
+    rows = table.iloc[at]
+    total = dict(zip(codes, everyone, strict=True))
+    n = rows["n_cases"].to_numpy() + coarse_controls(
+        rows["n_cases"].to_numpy(),
+        (rows["n"] - rows["n_cases"]).to_numpy(),
+        in_set=rows["code"].map(total).to_numpy(),
+        total=len(seen),
+        threshold=threshold,
+    )
+    inside = np.zeros(len(rows), np.int64)
+    for cluster, places in rows.groupby("cluster").indices.items():
+        here, members = rows.iloc[places], seen[labels == cluster]
+        inside[places] = here["n_both"].to_numpy() + coarse_controls(
+            here["n_both"].to_numpy(),
+            (here["n_cluster"] - here["n_both"]).to_numpy(),
+            in_set=cases_in_sets(phenome, list(here["code"]), seen=members),
+            total=len(members),
+            threshold=threshold,
+        )
+    both, cases = rows["n_both"].to_numpy(), rows["n_cases"].to_numpy()
+    inside = np.clip(inside, both, n - cases + both)  # there must be such a table
+    margins = both, inside, cases, n
+    figures = np.array([*fisher.odds_ratio(*margins), fisher.log10p(*margins)])
+    figures[:, cases == 0] = np.nan
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = both / inside
+    found = {"n_cluster": inside, "n": n, "share_of_cluster": share}
+    found |= dict(zip(RAW, figures, strict=True))
+    for name, values in found.items():
+        table[name] = _with(table[name], at, values)
+    table["log10q"] = benjamini_hochberg_log10(table["log10p"].to_numpy(float))
+    return table
+
+
+def _with(column: pd.Series, at: np.ndarray, values: np.ndarray) -> np.ndarray:
+    out = column.to_numpy(copy=True)
+    out[at] = values
+    return out
+
+
+def _significant(values: np.ndarray, digits: int = 3) -> np.ndarray:
+    """Values with so many significant digits."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values))))
+        rounded = np.round(values * scale) / scale
+    return np.where(np.isfinite(rounded), rounded, values)
+
+
+def q_line(table: pd.DataFrame, q: float = 0.05) -> float | None:
+    """−log₁₀ p from which on q is at most ``q``; `None` where no code shown gets there.
+
+    Half-way between the weakest of those shown that do and the strongest that do not:
+    q rises with p over all clusters and codes.
+    """
+    known = table.dropna(subset=["log10p", "log10q"])
+    there = known["log10q"] >= -np.log10(q)
+    if not there.any():
+        return None
+    low = float(known.loc[there, "log10p"].min())
+    below = known.loc[~there & (known["log10p"] < low), "log10p"]
+    return (low + float(below.max())) / 2 if len(below) else low
