@@ -92,12 +92,12 @@ def _round_number(
 ) -> np.ndarray:
     """Rows of the controls that are drawn, as many as tables say.
 
-    Where somebody does not count, bars and steps of the exact controls would add up to
+    Where somebody may not count, bars and steps of the exact controls would add up to
     what `coarse_controls` rounds. So a few of them, drawn at random, are left out, or
     drawn twice.
     """
     rows = np.flatnonzero(counted & ~cases)
-    if trait is None or counted[known].all():
+    if trait is None or not len(rows):
         return rows
     seen = np.flatnonzero(known)
     stated = coarse_controls(
@@ -107,8 +107,10 @@ def _round_number(
         total=len(seen),
         threshold=least(),
     )[0]
+    if stated == len(rows):
+        return rows
     mixed = np.random.default_rng([_secret(), *trait.encode()]).permutation(rows)
-    return np.resize(mixed, stated) if len(rows) else rows
+    return np.resize(mixed, stated)
 
 
 @st.cache_resource
