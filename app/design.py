@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
-from app import components, data, recipes, state
+from app import components, data, options, recipes, state
 from app.basket import Basket
+from app.options import Options
 from app.state import Choice
 from edp_core.errors import InputError
-from edp_core.recipe import AxisSpec, Labels, Spec
+from edp_core.recipe import AxisSpec, Spec
 
 METHODS = {
     "Classifier": "Out-of-fold linear discriminant: who looks like a case?",
     "Cluster": "Cosine likeness to the mean of one cluster's cases: one manifestation.",
+    "Island": "Cosine likeness to the cases closest together with few others between, "
+    "found exactly, without clusters.",
     "Axis or PC": "A principal component, or an axis, of the embedding; no labels.",
     "Code": "Baseline: the code itself, yes or no.",
     "Column": "Baseline: a participants column, e.g. an organ volume.",
 }
 WITHOUT_CODE = ("Axis or PC", "Column")
 """Methods that work in a study without diagnoses."""
-SHARES = (1, 2, 5, 10, 20, 50, 100)
+TITLES = {
+    "Cluster": "Score: minus the cosine distance to the cluster's cases",
+    "Island": "Score: minus the cosine distance to the island's cases",
+    "Classifier": "Score: within-class SD from the mean of controls",
+}
+NORMAL = "SD, normal by ranks"
 
 
 @dataclass(frozen=True)
@@ -65,56 +72,52 @@ def _guided(choice: Choice, code: str, method: str) -> Drawn:
     if method == "Cluster":
         st.markdown(f"**Cluster** {choice.cluster} (change both in the sidebar)")
         _where_cases_are(choice, code)
-    pcs = _pcs_to_remove(choice)
-    covariates = _covariates_to_remove()
-    share = st.select_slider(
-        "Labels used, % of cases",
-        SHARES,
-        value=100,
-        key="labels",
-        bind="query-params",
-        help="Few-shot: a random share of the cases' labels; the others count as "
-        "unlabelled.",
-    )
-    seed = 0
-    if share < 100:
-        seed = st.number_input(
-            "Seed of the draw", 0, 9999, 0, key="label_seed", bind="query-params"
-        )
-    make = recipes.cluster if method == "Cluster" else recipes.classifier
-    spec = make(
-        choice,
-        code,
-        labels=Labels(share=share / 100, seed=int(seed)),
-        remove_pcs=pcs,
-        remove_covariates=covariates,
-    )
-    kind = f"cluster{choice.cluster}" if method == "Cluster" else "classifier"
-    parts = [choice.organ, code, kind, *_without(pcs, covariates)]
-    parts += [f"{share}pct"] if share < 100 else []
-    axis = {
-        "Cluster": "Score: minus the cosine distance to the cluster's cases",
-        "Classifier": "Score: within-class SD from the mean of controls",
-    }[method]
-    return Drawn(spec, recipes.name_of(*parts), axis)
+    removed = _removed(choice)
+    labels = options.labels()
+    if method == "Cluster":
+        few = labels.design["labels"].share < 1
+        own, make = options.clusters(choice, few=few), recipes.cluster
+    elif method == "Island":
+        own, make = options.island(), recipes.island
+    else:
+        own, make = options.classifier(), recipes.classifier
+    transform = options.transform()
+    chosen = own + removed + labels + transform
+    spec = make(choice, code, **chosen.design)
+    if spec.method == "cluster" and spec.chosen_with == "kept":
+        st.caption(f"The kept labels choose cluster {spec.cluster}.")
+    kind = [method.lower()] if method == "Classifier" else []
+    axis = TITLES[method]
+    if spec.method == "classifier" and spec.score == "leave-one-out":
+        axis = "Score: predicted share of cases"
+    axis = NORMAL if transform.parts else axis
+    return Drawn(spec, recipes.name_of(choice.organ, code, *kind, *chosen.parts), axis)
 
 
 def _axis(choice: Choice) -> Drawn:
     which = components.choose(choice)
     # another component is at right angles to this one: taking it out changes nothing
-    pcs = () if which.of == "PC" else _pcs_to_remove(choice)
-    covariates = _covariates_to_remove()
+    removed = _removed(choice, pcs=which.of != "PC")
     turned = st.toggle(
         "Turn the sign round", key="turned", bind="query-params",
         help="Which end of an axis is high is chance; turn it to the side you mean.",
     )  # fmt: skip
-    parts = _without(pcs, covariates)
+    transform = options.transform()
     make = recipes.component if which.of == "PC" else recipes.axis
-    design: dict[str, Any] = {"remove_pcs": pcs, "remove_covariates": covariates}
-    spec = make(choice, which.number, sign=-1 if turned else 1, **design)
-    named = [choice.organ, choice.encoder, which.name, *parts]
+    chosen = removed + transform
+    spec = make(choice, which.number, sign=-1 if turned else 1, **chosen.design)
+    named = [choice.organ, choice.encoder, which.name, *chosen.parts]
     named += ["turned"] if turned else []
-    return Drawn(spec, recipes.name_of(*named), which.title)
+    axis = NORMAL if transform.parts else which.title
+    return Drawn(spec, recipes.name_of(*named), axis)
+
+
+def _removed(choice: Choice, *, pcs: bool = True) -> Options:
+    """What is regressed out."""
+    numbers = _pcs_to_remove(choice) if pcs else ()
+    columns = _covariates_to_remove()
+    parts = [f"noPC{number}" for number in numbers] + [f"no_{c}" for c in columns]
+    return Options({"remove_pcs": numbers, "remove_covariates": columns}, parts)
 
 
 def _pcs_to_remove(choice: Choice) -> tuple[int, ...]:
@@ -154,10 +157,6 @@ def _say_units(columns: list[str]) -> None:
         st.caption(text)
 
 
-def _without(pcs: tuple[int, ...], covariates: tuple[str, ...]) -> list[str]:
-    return [f"noPC{number}" for number in pcs] + [f"no_{c}" for c in covariates]
-
-
 def _where_cases_are(choice: Choice, code: str) -> None:
     """Name the clusters that hold most of the code's cases, those that may be told."""
     table = data.enrichment(choice.organ, choice.encoder)
@@ -181,8 +180,11 @@ def _column() -> Drawn | None:
         return None
     name = st.selectbox("Column", numbers, key="column", bind="query-params")
     _say_units([name])
+    chosen = options.transform()
     return Drawn(
-        recipes.column(name), recipes.name_of(name, "measured"), data.caption(name)
+        recipes.column(name, **chosen.design),
+        recipes.name_of(name, "measured", *chosen.parts),
+        NORMAL if chosen.parts else data.caption(name),
     )
 
 

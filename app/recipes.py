@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from app import data
 from app.state import Choice
 from edp_core.artifacts import clustering_of
@@ -16,8 +18,13 @@ from edp_core.recipe import (
     ClusterSpec,
     CodeSpec,
     ColumnSpec,
+    IslandSpec,
     Labels,
+    Scoring,
+    Transform,
 )
+from edp_core.scoring import fewshot
+from edp_core.settings.analysis import Oversampling
 
 
 def _base(name: str) -> dict[str, Any]:
@@ -47,6 +54,7 @@ class Design:
     remove_pcs: tuple[int, ...] = ()
     remove_covariates: tuple[str, ...] = ()
     sign: Literal[1, -1] = 1
+    transform: Transform = "none"
 
 
 def _vector(choice: Choice, design: Design) -> dict[str, Any]:
@@ -59,6 +67,7 @@ def _vector(choice: Choice, design: Design) -> dict[str, Any]:
         "remove_covariates": design.remove_covariates,
         "measured": _measured(design.remove_covariates),
         "sign": design.sign,
+        "transform": design.transform,
     }
 
 
@@ -70,7 +79,14 @@ def _guided(choice: Choice, code: str, design: Design) -> dict[str, Any]:
     }
 
 
-def classifier(choice: Choice, code: str, **design: Any) -> ClassifierSpec:
+def classifier(
+    choice: Choice,
+    code: str,
+    *,
+    oversampling: Oversampling | None = None,
+    score: Scoring = "out-of-fold",
+    **design: Any,
+) -> ClassifierSpec:
     """Classifier-guided recipe with what the study sets for its scan; see `Design`."""
     analysis = data.study().analysis
     return ClassifierSpec(
@@ -78,18 +94,64 @@ def classifier(choice: Choice, code: str, **design: Any) -> ClassifierSpec:
         folds=analysis.folds,
         fold_seed=analysis.seed,
         shrinkage=analysis.shrinkage,
-        oversampling=analysis.oversampling,
+        oversampling=oversampling or analysis.oversampling,
+        score=score,
     )
 
 
-def cluster(choice: Choice, code: str, **design: Any) -> ClusterSpec:
-    """Cluster-guided recipe for the chosen cluster; see `Design`."""
+def cluster(
+    choice: Choice,
+    code: str,
+    *,
+    also: tuple[int, ...] = (),
+    chosen_with: Literal["all", "kept"] = "all",
+    **design: Any,
+) -> ClusterSpec:
+    """Cluster-guided recipe; see `Design`.
+
+    Of the chosen cluster and those in ``also``, or of the one that the kept labels
+    choose by themselves.
+
+    Raises
+    ------
+    InputError
+        Where the kept labels choose none.
+    """
+    given = Design(**design)
+    kept = chosen_with == "kept"
     return ClusterSpec(
-        **_guided(choice, code, Design(**design)),
+        **_guided(choice, code, given),
         atlas=data.store().ref(f"atlas/{choice.organ}/{choice.encoder}"),
         clustering=data.inputs(choice.organ, choice.encoder).clustering
         or clustering_of(data.study()),
-        cluster=choice.cluster or 0,
+        cluster=_richest(choice, code, given.labels) if kept else choice.cluster or 0,
+        also=() if kept else tuple(sorted(set(also) - {choice.cluster or 0})),
+        chosen_with=chosen_with,
+    )
+
+
+def _richest(choice: Choice, code: str, labels: Labels) -> int:
+    inputs = data.inputs(choice.organ, choice.encoder)
+    cases = inputs.phenome.cases(code)[np.asarray(inputs.seen)]
+    kept = fewshot.keep_labels(cases, share=labels.share, seed=labels.seed)
+    return fewshot.choose_cluster(np.asarray(inputs.clusters), kept)
+
+
+def island(
+    choice: Choice,
+    code: str,
+    *,
+    gamma: float = 4.0,
+    reach: float = 0.3,
+    number: int = 1,
+    **design: Any,
+) -> IslandSpec:
+    """Recipe of an island of cases, the best by default; see `Design`."""
+    return IslandSpec(
+        **_guided(choice, code, Design(**design)),
+        gamma=gamma,
+        reach=reach,
+        island=number,
     )
 
 
@@ -123,8 +185,13 @@ def code_itself(code: str, *, name: str = "score") -> CodeSpec:
     return CodeSpec(**_base(name), phenome=data.store().ref("phenome"), trait=code)
 
 
-def column(name_of_column: str, *, name: str = "score") -> ColumnSpec:
+def column(
+    name_of_column: str, *, name: str = "score", transform: Transform = "none"
+) -> ColumnSpec:
     """Baseline: a participants column as a quantitative trait."""
     return ColumnSpec(
-        **_base(name), column=name_of_column, measured=_measured([name_of_column])
+        **_base(name),
+        column=name_of_column,
+        measured=_measured([name_of_column]),
+        transform=transform,
     )

@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import data, figures, widgets
 from edp_core.appraisal.control import control_score
-from edp_core.disclosure import is_small, near
+from edp_core.disclosure import about, is_small, near
 from edp_core.exclusions import known_counts
 from edp_core.phenotype import Phenotype
 from edp_core.recipe import (
@@ -21,11 +21,20 @@ from edp_core.recipe import (
     CodeSpec,
     ColumnSpec,
     GuidedSpec,
+    IslandSpec,
     Labels,
     Spec,
     VectorSpec,
 )
 from edp_core.stats.regression import pearson
+
+_TESTED = {
+    "out-of-fold": "√2-corrected",
+    "leave-one-out": "√2-corrected",
+    "held-out": "exact",
+    "best-of-fold": "circular: of no use",
+}
+_AUC = {"best-of-fold": "AUC, optimistic (95 %)"}
 
 
 def facts(score: Phenotype, spec: Spec) -> None:
@@ -44,11 +53,14 @@ def facts(score: Phenotype, spec: Spec) -> None:
     if isinstance(spec, AxisSpec):
         share = f"{seen['variance_explained']:.1%}"
         shown.append(("Variance explained", share, "of the whole embedding"))
+    if isinstance(spec, IslandSpec):
+        around = about(seen["n_members"], least)
+        shown.append(("In the island", around, "of the labels used"))
     if isinstance(spec, ClassifierSpec):
         ends = f"{seen['auc_low']:.3f}–{seen['auc_high']:.3f}"
         shown += [
-            ("AUC (95 %)", float(seen["auc"]), ends),
-            ("−log₁₀ p", f"{seen['log10p']:.2f}", "√2-corrected"),
+            (_AUC.get(spec.score, "AUC (95 %)"), float(seen["auc"]), ends),
+            ("−log₁₀ p", f"{seen['log10p']:.2f}", _TESTED[spec.score]),
         ]
     # two beside each other: four would be too narrow for their numbers
     for start in range(0, len(shown), 2):
@@ -72,17 +84,30 @@ def _mask(count: int, least: int) -> int | None:
 
 def _members(spec: ClusterSpec, seen: Mapping[str, Any]) -> int | None:
     table = data.enrichment(spec.organ, spec.encoder)
-    row = table[(table["code"] == spec.trait) & (table["cluster"] == spec.cluster)]
-    hidden = row.empty or row["n_both"].isna().all()
+    among = table["cluster"].isin((spec.cluster, *spec.also))
+    rows = table[(table["code"] == spec.trait) & among]
+    hidden = len(rows) <= len(spec.also) or rows["n_both"].isna().any()
     if hidden or is_small(seen["n_members"], figures.least()):
         return None
     return int(seen["n_members"])
 
 
+def cautions(spec: Spec) -> list[str]:
+    """What makes figures of this recipe better than they are."""
+    if isinstance(spec, ClassifierSpec) and spec.score == "best-of-fold":
+        return [
+            "Optimistic: most participants are scored by a model that was trained on "
+            "them, the one of the folds that looked best. AUC and p are too good, and "
+            "cases stand apart by having been learnt. Kept for comparison with the "
+            "paper; take out-of-fold for a GWAS."
+        ]
+    return []
+
+
 def warnings(spec: Spec) -> list[str]:
     """What a careful reader should know of this recipe."""
     if isinstance(spec, CodeSpec):
-        return []
+        return _of_code(spec)
     if isinstance(spec, ColumnSpec):
         return [_of_column(spec)]
     found = ["Higher = more like the cases."]
@@ -93,20 +118,47 @@ def warnings(spec: Spec) -> list[str]:
                 " A principal component has no direction of its own; its loading of "
                 "largest size is made positive."
             )
-    if isinstance(spec, ClusterSpec):
-        found = [
-            "Higher = more like the cases of this cluster. The score is made of these "
-            "cases, so no AUC or p is given against them: it would be circular."
-        ]
-        if spec.labels.share < 1:
-            found.append(
-                "The cluster was chosen on the screen with all labels. The mean of a "
-                "few members resembles the cluster's mean whoever they are: compare "
-                "with the control below."
-            )
-    if "bmi" in spec.remove_covariates:
+    if isinstance(spec, ClusterSpec | IslandSpec):
+        found = [_of_likeness(spec)]
+    if isinstance(spec, ClusterSpec) and spec.labels.share < 1:
+        found.append(_CHOSEN[spec.chosen_with] + _CONTROL)
+    if isinstance(spec, ClassifierSpec) and spec.score == "held-out":
+        found.append("Half of the participants, those learnt from, have no score.")
+    if "bmi" in getattr(spec, "remove_covariates", ()):
         found.append("Adjusting for BMI can induce collider bias: look at both.")
     return found
+
+
+_CHOSEN = {
+    "all": "The cluster was chosen on the screen with all labels. ",
+    "kept": "The cluster was chosen with the kept labels alone. ",
+}
+_CONTROL = (
+    "The mean of a few members resembles the cluster's mean whoever they are: compare "
+    "with the control below."
+)
+
+
+def _of_likeness(spec: ClusterSpec | IslandSpec) -> str:
+    whole = "this island" if isinstance(spec, IslandSpec) else "this cluster"
+    if isinstance(spec, ClusterSpec) and spec.also:
+        whole = f"these {1 + len(spec.also)} clusters together"
+    return (
+        f"Higher = more like the cases of {whole}. The score is made of these "
+        "cases, so no AUC or p is given against them: it would be circular."
+    )
+
+
+def _of_code(spec: CodeSpec) -> list[str]:
+    counted = data.inputs().phenome.eligible(spec.trait)
+    if counted.all():
+        return []
+    # no exact count: codes beside each other would tell whom it adds up of
+    out = about(int((~counted).sum()), figures.least())
+    return [
+        f"{out} participants are neither cases nor controls (a related code, or a sex "
+        "the code is not for): their value is missing, and regenie leaves them out."
+    ]
 
 
 def _of_column(spec: ColumnSpec) -> str:
@@ -123,8 +175,13 @@ def distribution(score: Phenotype, spec: Spec) -> pd.DataFrame:
     if not isinstance(spec, GuidedSpec):
         name = f"everybody (N = {figures.people(score.figures['n'])})"
         return figures.histogram({name: score.values})
-    cases = data.inputs(spec.organ, spec.encoder).phenome.cases(spec.trait)
-    return figures.separation(score, cases)[0]
+    phenome = data.inputs(spec.organ, spec.encoder).phenome
+    counted = phenome.eligible(spec.trait)
+    if not counted.all():
+        # bars can be added up: the controls' sum would count who is left out of them
+        name = f"everybody (N = {figures.people(score.figures['n'])})"
+        return figures.histogram({name: score.values})
+    return figures.separation(score, phenome.cases(spec.trait))[0]
 
 
 def unadjusted(spec: Spec) -> Phenotype | None:
@@ -134,6 +191,8 @@ def unadjusted(spec: Spec) -> Phenotype | None:
     bare: dict[str, Any] = {"remove_pcs": (), "remove_covariates": (), "measured": {}}
     if isinstance(spec, GuidedSpec):
         bare["labels"] = Labels()
+    if isinstance(spec, ClusterSpec):
+        bare["chosen_with"] = "all"  # it may be another that all labels choose
     plain = spec.model_copy(update=bare)
     return data.phenotype(plain) if plain != spec else None
 
@@ -146,7 +205,8 @@ def with_control(table: pd.DataFrame, spec: Spec, score: Phenotype) -> pd.DataFr
     """
     if not isinstance(spec, ClusterSpec) or spec.labels.share == 1:
         return table
-    full = data.phenotype(spec.model_copy(update={"labels": Labels()})).values
+    whole = {"labels": Labels(), "chosen_with": "all"}
+    full = data.phenotype(spec.model_copy(update=whole)).values
     random = control_score(spec, data.inputs(spec.organ, spec.encoder))
     rows = []
     for name, values in (("kept labels", score.values), ("random members", random)):

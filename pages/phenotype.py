@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, data, design, figures, guards, state, verdict, widgets
+from app import appraisal, charts, data, design, guards, state, verdict, widgets
 
 choice = state.choice()
 widgets.title("Phenotype", choice)
@@ -20,6 +20,8 @@ with controls:
 
 with result:
     verdict.facts(score, spec)
+    for caution in verdict.cautions(spec):
+        st.warning(caution, icon=":material/warning:")
     for warning in verdict.warnings(spec):
         st.info(warning, icon=":material/info:")
     st.subheader("Distribution", anchor=False)
@@ -30,25 +32,4 @@ with result:
             charts.bars(verdict.distribution(score, spec), x_title=drawn.axis),
             f"distribution-{drawn.suggested_name}",
         )
-    st.subheader("What it goes along with", anchor=False)
-    table = figures.factors(score, unadjusted=verdict.unadjusted(spec))
-    table = verdict.with_control(table, spec, score)
-    if table.empty:
-        st.info(
-            "Nothing to compare with: the study has no age, sex, BMI or organ volume.",
-            icon=":material/info:",
-        )
-        st.stop()
-    widgets.figure(charts.intervals(table), f"factors-{drawn.suggested_name}")
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config=widgets.FACTOR_COLUMNS,
-        placeholder=widgets.HIDDEN,
-    )
-    widgets.hidden_note(table, "n")
-    widgets.table_download(
-        table,
-        f"factors-{drawn.suggested_name}",
-        settings=spec.model_dump_json(exclude={"name"}),
-    )
+appraisal.tabs(choice, score, spec=spec, name=drawn.suggested_name)

@@ -122,7 +122,8 @@ def test_phenotype_of_every_method(screen, done_study, fullest, name):
     itself = {"age"} if name == "Column" else set()
     assert {"age", "sex", "bmi"} - itself <= set(words(factors).index)
     assert not itself & set(words(factors).index)
-    assert len(seen.charts) == (1 if name == "Code" else 2)
+    # distribution, radar, correlations
+    assert len(seen.charts) == (2 if name == "Code" else 3)
     assert at.text_input[0].key.startswith("name-")
 
 

@@ -1,0 +1,71 @@
+"""What a designed phenotype is worth: the tabs below the screen Phenotype."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import charts, curve, figures, power, probes, radar, verdict, widgets
+from app.state import Choice
+from edp_core.phenotype import Phenotype
+from edp_core.recipe import Spec
+
+TABS = ("Confounder radar", "Few-shot curve", "Power", "Probes")
+
+
+def tabs(choice: Choice, score: Phenotype, *, spec: Spec, name: str) -> None:
+    """Draw the tabs; only the open one is computed, and the link remembers it.
+
+    Parameters
+    ----------
+    name
+        Suggested name of the phenotype; downloads are called after it.
+    """
+    first, second, third, fourth = st.tabs(
+        TABS, key="look", bind="query-params", on_change="rerun"
+    )
+    if first.open:
+        with first:
+            left, right = st.columns([3, 2], gap="large")
+            with left:
+                radar.draw(score, spec, name)
+            with right:
+                correlations(score, spec, name)
+    if second.open:
+        with second:
+            curve.draw(spec, name)
+    if third.open:
+        with third:
+            power.draw(score, spec, name)
+    if fourth.open:
+        with fourth:
+            probes.draw(choice)
+
+
+def correlations(score: Phenotype, spec: Spec, name: str) -> None:
+    """What the score goes along with, each by itself, and with the score unadjusted."""
+    table = figures.factors(score, unadjusted=verdict.unadjusted(spec))
+    table = verdict.with_control(table, spec, score)
+    if table.empty:
+        st.info(
+            "Nothing to compare with: the study has no age, sex, BMI or organ volume.",
+            icon=":material/info:",
+        )
+        return
+    st.markdown("**Which way it goes along with them**")
+    widgets.figure(charts.intervals(table), f"factors-{name}")
+    st.caption(
+        f"Each by itself, N = {figures.people(score.figures['n'])} or those who "
+        "have a value.",
+        help="Pearson's r with Fisher's interval; for categories the multiple R of the "
+        "regression on their levels, which has no direction.",
+    )
+    with st.expander("Table of the correlations", icon=":material/table:"):
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_config=widgets.FACTOR_COLUMNS,
+            placeholder=widgets.HIDDEN,
+        )
+        widgets.hidden_note(table, "n")
+        settings = spec.model_dump_json(exclude={"name"})
+        widgets.table_download(table, f"factors-{name}", settings=settings)

@@ -1,0 +1,191 @@
+"""The few-shot curve of the screen Phenotype: how few labels make the same score."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import appraisal_charts, data, figures, widgets
+from edp_core import disclosure
+from edp_core.appraisal.fewshot_curve import SHARES, fewshot_curve
+from edp_core.errors import InputError
+from edp_core.recipe import SPEC, ClassifierSpec, ClusterSpec, Labels, Spec
+
+REPEATS = 10
+KEPT = "kept labels"
+CHOSEN = "kept labels, which also choose the cluster"
+CONTROL = {
+    "cluster": "control: random members of the cluster",
+    "classifier": "control: random participants",
+}
+_METHOD = (
+    "Correlation of the score from a share of the labels with that from all labels. "
+    f"{REPEATS} draws of each share; the band is the 2.5th to 97.5th percentile over "
+    "them. The control is made of as many people drawn without regard to the code: "
+    "where it is as high, the labels add nothing."
+)
+COLUMNS = {
+    "share": st.column_config.NumberColumn("Labels", format="percent"),
+    "drawn": "Score of",
+    "n_labels": st.column_config.NumberColumn("N labels", format="localized"),
+    "n_members": st.column_config.NumberColumn(
+        "N in the cluster",
+        format="localized",
+        help="Kept cases in the cluster, mean of the draws.",
+    ),
+    "pearson": st.column_config.NumberColumn("r", format="%.3f", help=_METHOD),
+    "pearson_low": st.column_config.NumberColumn("2.5 %", format="%.3f"),
+    "pearson_high": st.column_config.NumberColumn("97.5 %", format="%.3f"),
+    "spearman": st.column_config.NumberColumn("Spearman", format="%.3f"),
+    "same_cluster": st.column_config.NumberColumn(
+        "Same cluster",
+        format="percent",
+        help="Share of the draws that choose the cluster all labels choose.",
+    ),
+    "scored": "Draws scored",
+    "reason": st.column_config.TextColumn("Note", width="medium"),
+}
+
+
+def draw(spec: Spec, name: str) -> None:
+    """Toggle, progress, figure, table and downloads."""
+    if not isinstance(spec, ClassifierSpec | ClusterSpec):
+        st.info(
+            "The curve is of the methods Classifier and Cluster, which are guided by "
+            "labels that can be left out.",
+            icon=":material/info:",
+        )
+        return
+    wanted = st.toggle(
+        "Compute the curve",
+        key="curve",
+        bind="query-params",
+        help=f"{len(SHARES)} shares × {REPEATS} draws, and as many controls. Seconds "
+        "in a small study, up to a minute in a large one; then it is remembered.",
+    )
+    if not wanted:
+        st.caption(
+            "How few labels make the same score? Each share of the labels is drawn "
+            f"{REPEATS} times and its score compared with that of all labels, beside "
+            "a control."
+        )
+        return
+    found, untold = table(spec)
+    share = spec.labels.share
+    widgets.figure(
+        appraisal_charts.curve(found, share=share),
+        f"few-shot-{name}",
+        alt_text="few-shot curve: correlation with the full-label score",
+    )
+    people = figures.people(data.phenotype(spec).figures["n"])
+    against = (
+        "the same clusters with all labels"
+        if isinstance(spec, ClusterSpec)
+        else "all labels"
+    )
+    also = (
+        " The cluster the kept labels choose is compared with that which all labels "
+        "choose, whatever the sidebar says."
+        if CHOSEN in set(found["drawn"])
+        else ""
+    )
+    st.caption(
+        f"Correlation with the score of {against}, N = {people} participants. Bands: "
+        f"2.5th to 97.5th percentile of {REPEATS} draws. Upright line: the share "
+        f"used now, {share:.0%}.{also}",
+        help=_METHOD,
+    )
+    for note in untold:
+        st.caption(f":material/info: {note}")
+    shown = found.dropna(axis="columns", how="all")
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_order=[c for c in COLUMNS if c in shown],
+        column_config=COLUMNS,
+        placeholder=widgets.HIDDEN,
+    )
+    widgets.hidden_note(shown, "n_labels")
+    settings = spec.model_dump_json(exclude={"name"})
+    widgets.table_download(
+        shown, f"few-shot-{name}", settings=f"N = {people}; {settings}"
+    )
+
+
+def table(spec: ClassifierSpec | ClusterSpec) -> tuple[pd.DataFrame, list[str]]:
+    """Disclosed curve, and why a line of it is missing; says how far it has come."""
+    # its own share is of no matter, so moving the slider computes nothing anew
+    update = {"name": "score", "labels": Labels(seed=spec.labels.seed)}
+    plain = spec.model_copy(update=update)
+    lines: dict[str, ClassifierSpec | ClusterSpec] = {"": plain}
+    if isinstance(plain, ClusterSpec):
+        lines[""] = plain.model_copy(update={"chosen_with": "all"})
+        kept = {"chosen_with": "kept", "also": (), "cluster": 0}
+        lines[CHOSEN] = plain.model_copy(update=kept)
+    parts, untold = [], []
+    bar = st.progress(0.0, "Drawing labels and scoring …")
+    steps = [(line, share) for line in lines for share in SHARES[::-1]]
+    for done, (line, share) in enumerate(steps):
+        bar.progress(done / len(steps), f"Scores of {share:.0%} of the labels …")
+        try:
+            part = _part(SPEC.dump_json(lines[line]).decode(), share, _state())
+        except InputError as error:
+            if not line:
+                bar.empty()
+                raise
+            untold.append(
+                f"{share:.0%} of the labels cannot choose a cluster in every draw: "
+                f"{error.message}."
+            )
+            continue
+        parts.append(
+            part[part["drawn"] == "labels"].assign(drawn=line)
+            if line
+            else part.replace(
+                {"drawn": {"labels": KEPT, "control": CONTROL[spec.method]}}
+            )
+        )
+    bar.empty()
+    found = pd.concat(parts, ignore_index=True)
+    found["drawn"] = pd.Categorical(
+        found["drawn"], [KEPT, CHOSEN, CONTROL[spec.method]]
+    )
+    found = found.sort_values(["drawn", "share"], ignore_index=True)
+    found["drawn"] = found["drawn"].astype(str)
+    return _disclosed(found, spec), untold
+
+
+def _state() -> tuple[object, ...]:
+    return str(data.study().store_path), tuple(sorted(data.store().refs().items()))
+
+
+@st.cache_data(show_spinner=False, max_entries=512)
+def _part(recipe: str, share: float, state: tuple[object, ...]) -> pd.DataFrame:
+    """Rows of one share; so that the next can be waited for, and none is lost."""
+    spec = SPEC.validate_json(recipe)
+    assert isinstance(spec, ClassifierSpec | ClusterSpec)
+    inputs = data.inputs(spec.organ, spec.encoder)
+    return fewshot_curve(spec, inputs, shares=(share,), repeats=REPEATS)
+
+
+def _disclosed(found: pd.DataFrame, spec: ClassifierSpec | ClusterSpec) -> pd.DataFrame:
+    figures_of = [c for c in found if c.startswith(("pearson", "spearman", "same"))]
+    found[figures_of] = found[figures_of].round(3)
+    if not _may_be_told(spec):
+        found["n_members"] = np.nan
+    found["n_members"] = found["n_members"].round()
+    return disclosure.disclose(
+        found.drop(columns="repeats"),
+        threshold=figures.least(),
+        counts=["n_labels", "n_members"],
+    )
+
+
+def _may_be_told(spec: ClassifierSpec | ClusterSpec) -> bool:
+    """Whether the cases in every cluster are shown: means of draws would tell them."""
+    if not isinstance(spec, ClusterSpec):
+        return False
+    cells = data.enrichment(spec.organ, spec.encoder)
+    cells = cells[cells["code"] == spec.trait]
+    return bool(len(cells) and cells["n_both"].notna().all())

@@ -1,0 +1,220 @@
+"""Power of a GWAS of the designed phenotype: the smallest effects it would find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import appraisal_charts, data, figures, widgets
+from edp_core.appraisal.power import (
+    FREQUENCIES,
+    GENOME_WIDE,
+    effective_n,
+    minimum_effects,
+)
+from edp_core.disclosure import near
+from edp_core.exclusions import known_counts
+from edp_core.phenotype import Phenotype
+from edp_core.recipe import ClassifierSpec, CodeSpec, GuidedSpec, Spec
+from edp_core.stats.regression import pearson
+
+POWER = 0.8
+FEWEST = 24
+"""Minor alleles expected among the participants, of a code among its cases (or its
+controls where they are fewer), below which no test is near normal."""
+SCORE, THROUGH = "the score", "the code, as yes or no"
+_METHOD = (
+    "Additive model, Hardy–Weinberg proportions, nobody related, covariates unrelated "
+    "to the variant. Score: λ = N·q²/(1 − q²), q² = 2f(1 − f)β². Code: "
+    "λ = 2f(1 − f)·ln(OR)²·N_eff/4, N_eff = 4/(1/cases + 1/controls). Good for odds "
+    "ratios up to about 1.5."
+)
+_THROUGH = (
+    "The same variant sought through the code alone: β/|r|, with r the correlation of "
+    "the out-of-fold score with the code. It holds for a variant that acts on the code "
+    "only through what the score measures; others may be found better by the code."
+)
+COLUMNS = {
+    "frequency": st.column_config.NumberColumn("Allele frequency", format="%.3f"),
+    "n": st.column_config.NumberColumn("N", format="localized"),
+    "beta": st.column_config.NumberColumn(
+        "Effect on the score, SD per allele", format="%.3f", help=_METHOD
+    ),
+    "variance_explained": st.column_config.NumberColumn(
+        "Variance explained", format="percent"
+    ),
+    "beta_through_code": st.column_config.NumberColumn(
+        "through the code", format="%.3f", help=_THROUGH
+    ),
+    "odds_ratio": st.column_config.NumberColumn(
+        "Odds ratio of the code", format="%.2f", help=_METHOD
+    ),
+    "n_cases": st.column_config.NumberColumn("Cases", format="localized"),
+    "n_effective": st.column_config.NumberColumn("Effective N", format="localized"),
+}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of people that may be told; `None` where hidden or not asked for."""
+
+    n: int | None
+    n_cases: int | None = None
+    n_controls: int | None = None
+    r: float | None = None
+    """Correlation of the score with the code, where it is not circular."""
+
+
+def draw(score: Phenotype, spec: Spec, name: str) -> None:
+    """Figures, assumptions, table and downloads."""
+    sizes = sizes_of(score, spec)
+    found = table(sizes)
+    if found.empty:
+        st.info(
+            "No power can be told: too few people have this phenotype, or their "
+            "number is hidden.",
+            icon=":material/info:",
+        )
+        return
+    _numbers(sizes)
+    left, right = st.columns(2) if {"beta", "odds_ratio"} <= set(found) else [st] * 2
+    if "beta" in found:
+        with left.container():
+            st.markdown("**Smallest effect on the score**")
+            widgets.figure(
+                appraisal_charts.effects(_lines(found)),
+                f"power-{name}",
+                alt_text="power: smallest effect on the score by allele frequency",
+            )
+            st.caption(
+                "A variant that changes the score by this much per allele is found at "
+                f"p < {GENOME_WIDE:g} with a probability of {POWER:.0%}. N = "
+                f"{sizes.n:,}. Left out: frequencies with fewer than {FEWEST} minor "
+                "alleles expected."
+                + (f" r of score and code = {sizes.r:.2f}." if sizes.r else ""),
+                help=_METHOD + (f" {THROUGH}: {_THROUGH}" if sizes.r else ""),
+            )
+    if "odds_ratio" in found:
+        with right.container():
+            st.markdown("**Smallest odds ratio of the code itself**")
+            widgets.figure(
+                appraisal_charts.odds(found),
+                f"power-code-{name}",
+                alt_text="power: smallest odds ratio of the code by allele frequency",
+            )
+            st.caption(
+                f"The code as cases and controls, at p < {GENOME_WIDE:g} with a "
+                f"probability of {POWER:.0%}. Cases: {sizes.n_cases:,}, controls: "
+                f"{sizes.n_controls:,}. Left out: frequencies with fewer than {FEWEST} "
+                "minor alleles expected among the cases.",
+                help=_METHOD,
+            )
+    st.dataframe(
+        found,
+        hide_index=True,
+        column_order=[c for c in COLUMNS if c in found],
+        column_config=COLUMNS,
+        placeholder=widgets.HIDDEN,
+    )
+    settings = f"level {GENOME_WIDE:g}; power {POWER}; " + spec.model_dump_json(
+        exclude={"name"}
+    )
+    widgets.table_download(found, f"power-{name}", settings=settings)
+
+
+def sizes_of(score: Phenotype, spec: Spec) -> Sizes:
+    """Numbers of people as the screens tell them, coarse where those are."""
+    n = _number(figures.people(score.figures["n"]))
+    least = figures.least()
+    if isinstance(spec, CodeSpec):
+        known = known_counts(data.store(), data.inputs().phenome, [spec.trait])
+        cases = _number(near(score.figures["n_cases"], known, least))
+        return Sizes(None, cases, n - cases)
+    if not isinstance(spec, GuidedSpec):
+        return Sizes(n)
+    scan = data.scan(spec.organ, spec.encoder)
+    row = scan[scan["code"] == spec.trait]
+    if row.empty or row[["n_cases", "n_controls"]].isna().any(axis=None):
+        return Sizes(n)
+    cases, controls = (int(row[c].iloc[0]) for c in ("n_cases", "n_controls"))
+    return Sizes(n, cases, controls, _follows(score, spec))
+
+
+def _number(told: int | str) -> int:
+    return told if isinstance(told, int) else int(told.removeprefix("about "))
+
+
+def _follows(score: Phenotype, spec: GuidedSpec) -> float | None:
+    """How the score goes with the code, where no case had a part in its own score."""
+    if not isinstance(spec, ClassifierSpec) or spec.score == "best-of-fold":
+        return None
+    phenome = data.inputs(spec.organ, spec.encoder).phenome
+    counted = phenome.eligible(spec.trait)
+    cases = np.where(counted, phenome.cases(spec.trait).astype(float), np.nan)
+    r = round(float(pearson(score.values, cases).r), 2)
+    return r if r > 0 else None
+
+
+def table(sizes: Sizes) -> pd.DataFrame:
+    """Smallest effects by frequency; without columns that cannot be told.
+
+    ``frequency``; of a score ``n``, ``beta``, ``variance_explained`` and, where its
+    correlation with the code is known, ``beta_through_code``; of a code
+    ``odds_ratio``, ``n_cases`` and ``n_effective``. Effects are missing where too few
+    minor alleles are expected.
+    """
+    found = pd.DataFrame({"frequency": FREQUENCIES})
+    if sizes.n is not None and sizes.n > 2:
+        effects = minimum_effects(sizes.n)
+        found["n"] = sizes.n
+        enough = effects["minor_alleles"] >= FEWEST
+        beta = effects["beta"].where(enough)
+        found["beta"] = beta.round(3)
+        share = effects["variance_explained"].where(enough)
+        found["variance_explained"] = share.round(4)
+        if sizes.r is not None:
+            found["beta_through_code"] = (beta / sizes.r).round(3)
+        if beta.isna().all():
+            found = found[["frequency"]]
+    if sizes.n_cases and sizes.n_controls:
+        effects = minimum_effects(
+            sizes.n_cases + sizes.n_controls, n_cases=sizes.n_cases
+        )
+        alleles = 2 * effects["frequency"] * min(sizes.n_cases, sizes.n_controls)
+        found["odds_ratio"] = effects["odds_ratio"].round(2).where(alleles >= FEWEST)
+        found["n_cases"] = sizes.n_cases
+        found["n_effective"] = round(effective_n(sizes.n_cases, sizes.n_controls))
+        if found["odds_ratio"].isna().all():
+            found = found.drop(columns=["odds_ratio"])
+    return found if {"beta", "odds_ratio"} & set(found) else found.iloc[:0]
+
+
+def _lines(found: pd.DataFrame) -> pd.DataFrame:
+    names = {"beta": SCORE, "beta_through_code": THROUGH}
+    held = [c for c in names if c in found]
+    return (
+        found.rename(columns=names)
+        .melt("frequency", [names[c] for c in held], "sought in", "beta")
+        .dropna(subset=["beta"])
+    )
+
+
+def _numbers(sizes: Sizes) -> None:
+    """N, cases and effective N, beside each other."""
+    shown: list[tuple[str, int | None, str | None]] = []
+    if sizes.n is not None:
+        shown.append(("N of the score", sizes.n, None))
+    if sizes.n_cases and sizes.n_controls:
+        size = round(effective_n(sizes.n_cases, sizes.n_controls))
+        shown.append(("Cases of the code", sizes.n_cases, None))
+        shown.append(
+            ("Effective N of the code", size, "of a study half cases, half controls")
+        )
+    for column, (text, value, under) in zip(
+        st.columns(max(len(shown), 1)), shown, strict=False
+    ):
+        with column:
+            widgets.number(text, value, under=under)
