@@ -245,16 +245,15 @@ def roc(
     ends = np.concatenate([[True], np.diff(ranked) != 0, [True]])
     keep = [0]
     last = len(positive) - 1
-    for i in range(1, last):
-        steps = np.array(
-            [
-                positive[i] - positive[keep[-1]],
-                negative[i] - negative[keep[-1]],
-                positive[last] - positive[i],
-                negative[last] - negative[i],
-            ]
-        )
-        if ends[i] and steps[:2].any() and not is_small(steps, threshold).any():
+    # plain numbers: arrays of four would cost a second for a biobank
+    cases_above, controls_above = positive.tolist(), negative.tolist()
+    all_cases, all_controls = cases_above[-1], controls_above[-1]
+    tells = set(range(1, threshold))
+    for i in np.flatnonzero(ends[:last]).tolist():
+        up = cases_above[i] - cases_above[keep[-1]]
+        right = controls_above[i] - controls_above[keep[-1]]
+        rest = {all_cases - cases_above[i], all_controls - controls_above[i]}
+        if (up or right) and tells.isdisjoint(rest | {up, right}):
             keep.append(i)
     keep.append(last)
     return negative[keep] / max(negative[last], 1), positive[keep] / max(
