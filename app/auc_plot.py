@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import altair as alt
 import numpy as np
@@ -151,8 +152,8 @@ def _points(
 class Side:
     """Where a label stands beside its point, in pixels."""
 
-    align: str
-    baseline: str
+    align: Literal["left", "center", "right"]
+    baseline: Literal["top", "middle", "bottom"]
     dx: int
     dy: int
 
@@ -201,10 +202,11 @@ def place(
     y = shown["log10p"].to_numpy(float) / max(high, 1e-9) * HEIGHT
     taken: list[tuple[float, ...]] = []
     rows = []
-    for row in order.itertuples():
-        at = float(row.auc - low) / (1 - low) * WIDTH
-        up = float(row.log10p) / max(high, 1e-9) * HEIGHT
-        text = vocabulary.short(str(row.code))
+    aucs, powers = (order[name].astype(float).tolist() for name in ("auc", "log10p"))
+    for own, auc, log10p in zip(order["code"], aucs, powers, strict=True):
+        at = (auc - low) / (1 - low) * WIDTH
+        up = log10p / max(high, 1e-9) * HEIGHT
+        text = vocabulary.short(own)
         boxes = [side.box(at, up, 7.0 * len(text)) for side in SIDES]
         free = [
             i
@@ -213,12 +215,12 @@ def place(
             and not _covered(box, x, y)
             and (box[1] <= WIDTH and box[3] <= HEIGHT)
         ]
-        chosen = row.code == code
+        chosen = own == code
         if not free and not chosen:
             continue
         side = free[0] if free else 0
         taken.append(boxes[side])
-        rows.append((text, row.auc, row.log10p, chosen, side))
+        rows.append((text, auc, log10p, chosen, side))
     return pd.DataFrame(rows, columns=["label", "auc", "log10p", "chosen", "side"])
 
 
@@ -238,8 +240,10 @@ def _covered(box: tuple[float, ...], x: np.ndarray, y: np.ndarray) -> bool:
 
 def _texts(labels: pd.DataFrame, base: alt.Chart) -> list[alt.Chart]:
     layers = []
-    for (side, chosen), rows in labels.groupby(["side", "chosen"]):
-        at = SIDES[int(side)]
+    kinds = zip(labels["side"].tolist(), labels["chosen"].tolist(), strict=True)
+    for side, chosen in sorted(set(kinds)):
+        rows = labels[(labels["side"] == side) & (labels["chosen"] == chosen)]
+        at = SIDES[side]
         layers.append(
             alt.Chart(rows[["label", "auc", "log10p"]])
             .mark_text(
