@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import appraisal_charts, data, figures, widgets
 from edp_core import disclosure
@@ -25,7 +26,7 @@ _METHOD = (
     "them. The control is made of as many people drawn without regard to the code: "
     "where it is as high, the labels add nothing."
 )
-COLUMNS = {
+COLUMNS: dict[str, ColumnConfig | str | None] = {
     "share": st.column_config.NumberColumn("Labels", format="percent"),
     "drawn": "Score of",
     "n_labels": st.column_config.NumberColumn("N labels", format="localized"),
@@ -102,7 +103,7 @@ def draw(spec: Spec, name: str) -> None:
     st.dataframe(
         shown,
         hide_index=True,
-        column_order=[c for c in COLUMNS if c in shown],
+        column_order=[c for c in COLUMNS if c in shown.columns],
         column_config=COLUMNS,
         placeholder=widgets.HIDDEN,
     )
@@ -170,8 +171,9 @@ def _part(recipe: str, share: float, state: tuple[object, ...]) -> pd.DataFrame:
 
 
 def _disclosed(found: pd.DataFrame, spec: ClassifierSpec | ClusterSpec) -> pd.DataFrame:
-    figures_of = [c for c in found if c.startswith(("pearson", "spearman", "same"))]
-    found[figures_of] = found[figures_of].round(3)
+    for name in map(str, found.columns):
+        if name.startswith(("pearson", "spearman", "same")):
+            found[name] = found[name].round(3)
     if not _may_be_told(spec):
         found["n_members"] = np.nan
     found["n_members"] = found["n_members"].round()

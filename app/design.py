@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -11,7 +12,7 @@ from app.basket import Basket
 from app.options import Options
 from app.state import Choice
 from edp_core.errors import InputError
-from edp_core.recipe import AxisSpec, Spec
+from edp_core.recipe import AxisSpec, ClassifierSpec, ClusterSpec, GuidedSpec, Spec
 
 METHODS = {
     "Classifier": "Out-of-fold linear discriminant: who looks like a case?",
@@ -74,6 +75,7 @@ def _guided(choice: Choice, code: str, method: str) -> Drawn:
         _where_cases_are(choice, code)
     removed = _removed(choice)
     labels = options.labels()
+    make: Callable[..., GuidedSpec]
     if method == "Cluster":
         few = labels.design["labels"].share < 1
         own, make = options.clusters(choice, few=few), recipes.cluster
@@ -84,11 +86,11 @@ def _guided(choice: Choice, code: str, method: str) -> Drawn:
     transform = options.transform()
     chosen = own + removed + labels + transform
     spec = make(choice, code, **chosen.design)
-    if spec.method == "cluster" and spec.chosen_with == "kept":
+    if isinstance(spec, ClusterSpec) and spec.chosen_with == "kept":
         st.caption(f"The kept labels choose cluster {spec.cluster}.")
     kind = [method.lower()] if method == "Classifier" else []
     axis = TITLES[method]
-    if spec.method == "classifier" and spec.score == "leave-one-out":
+    if isinstance(spec, ClassifierSpec) and spec.score == "leave-one-out":
         axis = "Score: predicted share of cases"
     axis = NORMAL if transform.parts else axis
     return Drawn(spec, recipes.name_of(choice.organ, code, *kind, *chosen.parts), axis)

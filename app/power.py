@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import appraisal_charts, data, figures, widgets
 from edp_core.appraisal.power import (
@@ -37,7 +38,7 @@ _THROUGH = (
     "the out-of-fold score with the code. It holds for a variant that acts on the code "
     "only through what the score measures; others may be found better by the code."
 )
-COLUMNS = {
+COLUMNS: dict[str, ColumnConfig | str | None] = {
     "frequency": st.column_config.NumberColumn("Allele frequency", format="%.3f"),
     "n": st.column_config.NumberColumn("N", format="localized"),
     "beta": st.column_config.NumberColumn(

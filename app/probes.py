@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import appraisal_charts, data, figures, widgets
+from app.radar import is_coarse
 from app.state import Choice
 from edp_core.disclosure import disclose
 from edp_core.store import read_table
@@ -17,7 +19,7 @@ _METHOD = (
     "leave-one-out (Golub, Heath and Wahba 1979). The constant is the mean of the "
     "training participants."
 )
-COLUMNS = {
+COLUMNS: dict[str, ColumnConfig | str | None] = {
     "target_name": "Predicted",
     "predictor": "From",
     "mae": st.column_config.NumberColumn(
@@ -69,7 +71,7 @@ def draw(choice: Choice) -> None:
         return
     name = slot.replace("/", "-").replace("+", "all")
     told = found[found["mae"].notna()]
-    targets = dict(list(told.groupby("target", sort=False)))
+    targets = {str(key): rows for key, rows in told.groupby("target", sort=False)}
     for column, (target, rows) in zip(
         st.columns(max(len(targets), 1), gap="large"), targets.items(), strict=False
     ):
@@ -106,8 +108,7 @@ def table(slot: str) -> pd.DataFrame:
     found = disclose(
         found, threshold=figures.least(), counts=["n"], derived=columns
     ).drop(columns=["folds", "penalty"])
-    coarse = [isinstance(figures.people(n), str) for n in found["n"].fillna(0)]
-    found["n"] = found["n"].mask(coarse)
+    found["n"] = found["n"].mask(is_coarse(found["n"]))
     return found
 
 

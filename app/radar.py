@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import appraisal_charts, data, figures, widgets
 from edp_core import disclosure
@@ -18,7 +22,7 @@ _PARTIAL = (
     "the score that the factor alone explains once all the others are known. F-test; "
     "interval from the noncentral F (Steiger 2004)."
 )
-COLUMNS = {
+COLUMNS: dict[str, ColumnConfig | str | None] = {
     "factor": "Factor",
     "score": "Score",
     "partial_r2": st.column_config.NumberColumn(
@@ -85,7 +89,11 @@ def before_of(spec: Spec) -> Spec | None:
     """The same recipe with nothing regressed out; `None` where that is itself."""
     if not isinstance(spec, VectorSpec):
         return None
-    bare = {"remove_pcs": (), "remove_covariates": (), "measured": {}}
+    bare: dict[str, Any] = {
+        "remove_pcs": (),
+        "remove_covariates": (),
+        "measured": {},
+    }
     plain = spec.model_copy(update=bare)
     return None if plain == spec else plain
 
@@ -124,8 +132,9 @@ def _table(recipes: tuple[str, ...], rules: tuple[object, ...]) -> pd.DataFrame:
     found = confounder_radar(score.values, people, factors, before=before)
     found["columns"] = [" ".join(factors[name]) for name in found["factor"]]
     # digits nobody needs would tell exact counts behind a share
-    shares = [name for name in found if name.endswith(("_r2", "_low", "_high"))]
-    found[shares] = found[shares].round(4)
+    for name in map(str, found.columns):
+        if name.endswith(("_r2", "_low", "_high")):
+            found[name] = found[name].round(4)
     found["partial_log10p"] = found["partial_log10p"].round(1)
     everyone = int(found["n"].iloc[0])
     found = disclosure.disclose(
@@ -134,9 +143,14 @@ def _table(recipes: tuple[str, ...], rules: tuple[object, ...]) -> pd.DataFrame:
         counts=["n_known"],
         totals={"n_known": everyone},
     )
-    coarse = [isinstance(figures.people(n), str) for n in found["n_known"].fillna(0)]
-    found["n_known"] = found["n_known"].mask(coarse)
+    found["n_known"] = found["n_known"].mask(is_coarse(found["n_known"]))
     return found
+
+
+def is_coarse(counts: pd.Series) -> np.ndarray:
+    """Which counts of people are told to the nearest ten only; missing are not."""
+    known = counts.fillna(0).to_numpy(int)
+    return np.array([isinstance(figures.people(int(n)), str) for n in known], bool)
 
 
 def _tells_small_counts(score: Phenotype, column: pd.Series) -> bool:

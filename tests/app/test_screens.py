@@ -73,7 +73,7 @@ def test_choosing_in_the_select_box_changes_the_link(screen, done_study):
 def test_clusters_colours_by_cluster_and_by_code(screen, done_study):
     at = screen("clusters", done_study)
     assert not broke(at)
-    assert len(at.get("vega_lite_chart")) == 1
+    assert len(at.get("vega_lite_chart")) == 2  # percentages, and stability
     (settings, _), *others = crawl(at).maps
     assert not others
     assert settings["title"] == "Cluster"
