@@ -17,9 +17,9 @@ from edp_core.errors import MissingArtifactError
 
 TOP = 5
 ORDER = (
-    "code", "name", "n_both", "share_of_cluster", "share_of_cases", "odds_ratio",
-    "or_low", "or_high", "adjusted_or", "adjusted_low", "adjusted_high", "log10p",
-    "log10q", "adjusted_log10p", "note", "n_cases", "n_cluster", "chapter",
+    "code", "name", "odds_ratio", "adjusted_or", "log10p", "log10q", "n_both",
+    "share_of_cluster", "share_of_cases", "or_low", "or_high", "adjusted_low",
+    "adjusted_high", "adjusted_log10p", "note", "n_cases", "n_cluster", "chapter",
 )  # fmt: skip
 
 
@@ -44,12 +44,12 @@ def card(choice: Choice, here: pd.DataFrame) -> None:
         Its codes, enriched and depleted.
     """
     number = choice.cluster or 0
-    size = figures.cluster_sizes(choice).iloc[number]
+    sizes = figures.cluster_sizes(choice)
+    size, share = sizes["n"].iat[number], sizes["share"].iat[number]
     first, second, third = st.columns([1, 1, 2])
     with first:
-        share = size["share"]
         under = None if pd.isna(share) else f"{100 * share:.1f} % of participants"
-        widgets.number(f"Cluster {number}: N", size["n"], under=under)
+        widgets.number(f"Cluster {number}: N", size, under=under)
     with second:
         _stability(choice, number)
     with third, st.container(border=True, height="stretch"):
@@ -57,7 +57,7 @@ def card(choice: Choice, here: pd.DataFrame) -> None:
         top = here[(here["odds_ratio"] > 1) & (here["log10q"] >= q)].head(TOP)
         st.caption("Enriched at q ≤ 0.05, strongest first")
         lines = [_line(row) for _, row in top.iterrows()]
-        st.markdown("  \n".join(lines) or "No code that may be shown.")
+        st.markdown("  \n".join(lines) or "None of the codes that may be shown.")
 
 
 def _line(row: pd.Series) -> str:
@@ -88,7 +88,7 @@ def _stability(choice: Choice, number: int) -> None:
     widgets.number(
         "Stability (Jaccard)",
         f"{row['jaccard']:.2f}",
-        under=f"{stability.words(row['jaccard'])} · {low:.2f}–{high:.2f}",
+        under=f"{stability.words(row['jaccard'])} · 95 % {low:.2f}–{high:.2f}",
         help=stability.JACCARD,
     )
 
@@ -115,16 +115,18 @@ def umap(choice: Choice, colour: str) -> None:
 def caption(choice: Choice, here: pd.DataFrame, q_line: float | None) -> str:
     """What the plot shows, of how many, and how to read it."""
     shown = here.dropna(subset=["log10p"])
+    size = figures.cluster_size(choice)
+    written = size if isinstance(size, str) else f"{size:,}"
     dashed = (
         "dashed: q = 0.05 (Benjamini–Hochberg over all clusters and codes)"
         if q_line is not None
         else "no code shown reaches q = 0.05"
     )
     return (
-        f"{len(shown):,} codes of cluster {choice.cluster or 0}, N = "
-        f"{figures.cluster_size(choice)}; click a point to pick its code. Fisher's "
-        "exact test, two-sided; filled: more common here than elsewhere, hollow: "
-        f"rarer. Dotted: p = 0.05; {dashed}. The clusters never saw the codes."
+        f"{len(shown):,} codes of cluster {choice.cluster or 0}, N = {written}; "
+        "click a point to pick its code. Fisher's exact test, two-sided; filled: more "
+        f"common here than elsewhere, hollow: rarer. Dotted: p = 0.05; {dashed}. "
+        "The clusters never saw the codes."
     )
 
 

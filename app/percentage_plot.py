@@ -72,8 +72,8 @@ def percentage_plot(
         lines = lines + rule(y=q_line, dash=[6, 4])
     points = _points(base, list(set(subjects)))
     texts = _texts(place(shown, code, ends=(right, top)), base)
-    rows = -(-shown["subject"].nunique() // 4)  # the legend must not eat the plot
-    return alt.layer(lines, points, ring, *texts).properties(height=HEIGHT + 22 * rows)
+    rows = -(-shown["subject"].nunique() // 3)  # the legend must not eat the plot
+    return alt.layer(lines, points, ring, *texts).properties(height=HEIGHT + 30 * rows)
 
 
 def _points(base: alt.Chart, subjects: list[chapters.Subject]) -> alt.Chart:
@@ -89,7 +89,7 @@ def _points(base: alt.Chart, subjects: list[chapters.Subject]) -> alt.Chart:
         None
         if len(domain) < 2
         else alt.Legend(
-            orient="bottom", columns=4, labelLimit=150, symbolOpacity=1,
+            orient="bottom", columns=3, labelLimit=110, symbolOpacity=1,
             symbolSize=90, titleLimit=400,
         )
     )  # fmt: skip

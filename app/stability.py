@@ -14,15 +14,17 @@ from app.state import Choice
 MARKS = (
     (0.85, "highly stable"),
     (0.75, "stable"),
-    (0.6, "a pattern, but who belongs to it is doubtful"),
-    (0.0, "not to be trusted"),
+    (0.6, "doubtful"),
+    (0.0, "unstable"),
 )
-"""Least mean Jaccard similarity → what Hennig's documentation of fpc says of it."""
+"""Least mean Jaccard similarity → what it says, by Hennig's documentation of fpc."""
 JACCARD = (
     "Participants are drawn with replacement and clustered anew; of the new clusters "
     "the one most like this is found by Jaccard's index, members in both / members in "
-    "either. Mean over the samples, and the middle 95 % of them (Hennig 2007). Stable "
-    "means found again in people of the same kind, not real."
+    "either. Mean over the samples, and the middle 95 % of them (Hennig 2007). From "
+    "0.75 stable, from 0.85 highly so; from 0.6 there is a pattern, but who belongs to "
+    "it is doubtful; below it is not to be trusted. Stable means found again in people "
+    "of the same kind, not real."
 )
 ARI = (
     "Adjusted Rand index with the clusters shown: 1 = the same partition, 0 = as alike "
@@ -47,13 +49,14 @@ COMPARISON: dict[str, ColumnConfig | str | None] = {
         "edges within clusters less that expected by chance.",
     ),
 }
+METHODS = {"leiden": "Leiden", "ward": "Ward"}
 
 
 def words(jaccard: float) -> str:
     """What a mean Jaccard similarity says of a cluster.
 
     >>> words(0.9), words(0.75), words(0.3)
-    ('highly stable', 'stable', 'not to be trusted')
+    ('highly stable', 'stable', 'unstable')
     """
     return next(text for least, text in MARKS if jaccard >= least)
 
@@ -141,7 +144,7 @@ def section(choice: Choice) -> None:
     with right:
         _seeds(others)
         st.dataframe(
-            others.drop(columns="n"),
+            others.drop(columns="n").replace({"method": METHODS}),
             hide_index=True,
             column_config=COMPARISON,
             placeholder="",

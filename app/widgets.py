@@ -84,7 +84,7 @@ ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "odds_ratio": figure_column(
         "Odds ratio", "%.2f", "Raw, ½ added to every count; Woolf's 95 % interval."
     ),
-    "or_low": figure_column("95 % from", "%.2f"),
+    "or_low": figure_column("OR 95 % from", "%.2f"),
     "or_high": figure_column("to", "%.2f"),
     "adjusted_or": figure_column(
         "Adjusted OR",
@@ -92,8 +92,8 @@ ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
         "Logistic regression on being in the cluster, age and sex: what is left of the "
         "raw odds ratio among people of the same age and sex. Wald's 95 % interval.",
     ),
-    "adjusted_low": figure_column("adjusted from", "%.2f"),
-    "adjusted_high": figure_column("adjusted to", "%.2f"),
+    "adjusted_low": figure_column("adjusted 95 % from", "%.2f"),
+    "adjusted_high": figure_column("to ", "%.2f"),
     "log10p": figure_column("−log₁₀ p", "%.2f", "Fisher's exact test. " + LOG10P),
     "log10q": figure_column(
         "−log₁₀ q",

@@ -139,7 +139,7 @@ def test_a_volume_is_a_baseline_a_factor_and_a_covariate(screen, measured):
 # ---- without diagnoses -----------------------------------------------------------
 @pytest.fixture(scope="module", params=["no section", "empty table"])
 def no_diagnoses(done_study, tmp_path_factory, request):
-    """The finished study as it would be without a single diagnosis."""
+    """The finished study as it would be without diagnoses or other traits."""
     from precompute.cli import run_study
 
     study = tmp_path_factory.mktemp("empty") / "study"
@@ -152,7 +152,9 @@ def no_diagnoses(done_study, tmp_path_factory, request):
     if request.param == "empty table":
         (study / "none.csv").write_text("eid,icd10\n")
         instead = '[diagnoses]\ntable = "none.csv"\n\n'
-    file.write_text(text[:start] + instead + text[end:])
+    text = text[:start] + instead + text[end:]
+    start = text.index("[traits.medications]")
+    file.write_text(text[:start] + text[text.index("\n[", start + 1) + 1 :])
     run_study(study, quiet=True)
     return study
 

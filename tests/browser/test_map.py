@@ -1,0 +1,164 @@
+"""The map of points in a real browser: hover, legend, keys, files."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, expect
+from test_whole_way import SIZE, Visit, names_nobody
+
+from edp_core.store import Store, read_array
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
+PIXELS = """(canvas, colour) => {
+  const held = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const found = [];
+  for (let i = 0; i < held.width * held.height; i++) {
+    const [r, g, b, a] = held.data.subarray(4 * i, 4 * i + 4);
+    if (a > 100 && Math.abs(r - colour[0]) + Math.abs(g - colour[1]) +
+        Math.abs(b - colour[2]) < 12)
+      found.push([i % held.width, Math.floor(i / held.width)]);
+  }
+  return found;
+}"""
+"""Where the canvas has a colour."""
+
+
+@pytest.fixture
+def visit(chromium: Browser, server: str) -> Iterator[Visit]:
+    """The screen Clusters, its map drawn."""
+    context = chromium.new_context(viewport=SIZE, accept_downloads=True)
+    opened = Visit(context, server)
+    opened.go("/clusters")
+    canvas_of(opened).wait_for()
+    opened.page.wait_for_function("n => n >= 1", arg=painted(opened))
+    yield opened
+    assert not opened.errors
+    assert not opened.outside
+    context.close()
+
+
+def canvas_of(visit: Visit) -> Locator:
+    return visit.page.locator("canvas[data-part=canvas]")
+
+
+def painted(visit: Visit) -> int:
+    """How many times the map was drawn."""
+    return int(canvas_of(visit).get_attribute("data-painted") or 0)
+
+
+def picture(visit: Visit) -> str:
+    """The canvas as it is, once it is drawn."""
+    visit.page.wait_for_timeout(150)
+    return canvas_of(visit).evaluate("canvas => canvas.toDataURL()")
+
+
+def legend(visit: Visit) -> list[tuple[str, list[int]]]:
+    """Categories with their colours."""
+    rows = visit.page.locator("[data-part=legend] button")
+    return [
+        (
+            row.get_attribute("title").removeprefix("Show or hide "),
+            row.locator("i").evaluate(
+                "e => getComputedStyle(e).backgroundColor.match(/\\d+/g).map(Number)"
+            ),
+        )
+        for row in rows.all()
+    ]
+
+
+def test_hover_tells_the_category_and_nobody(visit, study):
+    eids = set(pd.read_csv(study / "participants.csv", dtype=str)["eid"])
+    canvas, seen = canvas_of(visit), set()
+    box = canvas.bounding_box()
+    for name, colour in legend(visit):
+        spots = canvas.evaluate(PIXELS, colour)
+        assert spots, name
+        for x, y in spots[:: max(1, len(spots) // 4)]:
+            visit.page.mouse.move(box["x"] + x, box["y"] + y)
+            tip = visit.page.locator("[data-part=tip]")
+            expect(tip).to_be_visible()
+            text = tip.inner_text()
+            assert re.fullmatch(r"Cluster (\d+|small)", text)
+            assert names_nobody(text, eids)
+            seen.add(text)
+    assert {f"Cluster {name}" for name, _ in legend(visit)} == seen
+    assert names_nobody(visit.text(), eids)
+    visit.page.mouse.move(box["x"] + 2, box["y"] + 2)
+    expect(visit.page.locator("[data-part=tip]")).to_be_hidden()
+
+
+def test_the_legend_hides_and_shows_a_category(visit):
+    canvas, (name, colour) = canvas_of(visit), legend(visit)[0]
+    before = picture(visit)
+    button = visit.page.get_by_role("button", name=re.compile(rf"^{name}\b")).first
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "false")
+    picture(visit)
+    assert not canvas.evaluate(PIXELS, colour)
+    other = legend(visit)[1][1]
+    assert canvas.evaluate(PIXELS, other), "the others stay"
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    assert picture(visit) == before
+
+
+def test_keys_move_the_map(visit):
+    home = picture(visit)
+    canvas_of(visit).focus()
+    press = visit.page.keyboard.press
+    for key, back in [
+        ("ArrowLeft", "ArrowRight"),
+        ("ArrowUp", "ArrowDown"),
+        ("+", "-"),
+        ("+", "0"),
+        ("ArrowRight", "0"),
+    ]:
+        press(key)
+        assert picture(visit) != home, key
+        press(back)
+        assert picture(visit) == home, back
+
+
+def test_the_files_hold_what_is_drawn(visit, study, tmp_path):
+    store = Store(study / "store")
+    labels = read_array(store.at("atlas/liver/mae"), "clusters")
+    names = legend(visit)
+    gone = names[1]
+    visit.page.get_by_role("button", name=re.compile(rf"^{gone[0]}\b")).first.click()
+    files = {}
+    for kind in ("SVG", "PNG"):
+        with visit.page.expect_download() as waiting:
+            visit.page.locator(f"[data-part={kind.lower()}]").click()
+        held = waiting.value
+        assert held.suggested_filename == f"umap-liver-mae-cluster.{kind.lower()}"
+        files[kind] = tmp_path / held.suggested_filename
+        held.save_as(files[kind])
+
+    space = "{http://www.w3.org/2000/svg}"
+    tree = ET.parse(files["SVG"]).getroot()
+    drawn = sum(p.get("d", "").count("M") for p in tree.iter(f"{space}path"))
+    hidden = int((labels == int(gone[0])).sum())
+    assert drawn == len(labels) - hidden
+    said = [t.text for t in tree.iter(f"{space}text")]
+    assert {"UMAP 1", "UMAP 2", "Cluster"} <= set(said)
+    rows = [text for text in said if re.fullmatch(r"\S+ \(([\d,]+|hidden)\)", text)]
+    assert len(rows) == len(names) - 1
+    assert not any(text.startswith(f"{gone[0]} (") for text in rows)
+
+    with Image.open(files["PNG"]) as image:
+        pixels = np.asarray(image.convert("RGBA")).astype(int)
+    assert (pixels[..., 3] == 255).all(), "it has a ground of its own"
+    box = canvas_of(visit).bounding_box()
+    assert pixels.shape[1] > box["width"]
+    for name, colour in names:
+        # points are a little transparent, the dots of the legend are not
+        near = (np.abs(pixels[..., :3] - colour).sum(axis=2) < 3).sum()
+        assert (near > 0) == (name != gone[0]), name
