@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import RLock
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,29 @@ from edp_core.errors import InputError, MissingArtifactError
 from edp_core.keys import digest
 from edp_core.people.phenome import Phenome
 from edp_core.recipe import Clustering, Spec
+
+Result = TypeVar("Result")
+
+
+class Memo:
+    """Remembers the few results made last, each of a hundred megabytes perhaps."""
+
+    def __init__(self, most: int = 2) -> None:
+        self._most = most
+        self._made: dict[object, object] = {}
+        self._lock = RLock()  # what is made may ask for another
+
+    def get(self, key: object, make: Callable[[], Result]) -> Result:
+        """What was made for a key before, or is made now."""
+        with self._lock:
+            if key not in self._made:
+                found = make()
+                while len(self._made) >= self._most:
+                    self._made.pop(next(iter(self._made)))
+                self._made[key] = found
+            else:
+                self._made[key] = self._made.pop(key)  # the last to go
+            return cast(Result, self._made[key])
 
 
 @dataclass(frozen=True)
@@ -65,6 +90,8 @@ class Inputs:
     pc_components: np.ndarray | None = None
     threshold: int = DEFAULT_THRESHOLD
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    memo: Memo = field(default_factory=lambda: Memo(), compare=False, repr=False)
+    """What is made of these inputs on the way to several recipes."""
 
 
 def group_key(eids: ArrayLike, members: ArrayLike) -> str:

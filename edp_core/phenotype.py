@@ -32,10 +32,9 @@ from edp_core.recipe import (
     Spec,
     VectorSpec,
 )
-from edp_core.scoring import adjust, axes, classifier, fewshot
+from edp_core.scoring import adjust, axes, fewshot
 from edp_core.scoring.folds import fold_partition
-from edp_core.scoring.moments import effective_axes
-from edp_core.scoring.scorer import POOLED
+from edp_core.scoring.scorer import Scorer
 from edp_core.stats.ranks import rank_test
 from edp_core.stats.transform import rank_inverse_normal
 
@@ -174,7 +173,11 @@ def adjusted_vectors(spec: VectorSpec, inputs: Inputs) -> np.ndarray:
         components = inputs.pc_components[np.array(spec.remove_pcs) - 1]
     if design is None and components is None:
         return inputs.vectors
-    return adjust.remove(inputs.vectors, design=design, pcs=components)
+    vectors = inputs.vectors
+    return inputs.memo.get(
+        ("vectors", spec.remove_pcs, spec.remove_covariates),
+        lambda: adjust.remove(vectors, design=design, pcs=components),
+    )
 
 
 def _seen(spec: VectorSpec, inputs: Inputs) -> np.ndarray:
@@ -225,27 +228,29 @@ def _classified(
     """
     cases, labelled, figures = _labels(spec, inputs, seen)
     counted = inputs.phenome.eligible(spec.trait)[seen]
+    apart = inputs.phenome.eligibility([spec.trait]).among(seen)
+    # a case whose label is not kept is not known to be one, so it trains as a control
+    excluded = ~apart.mask(0, cases & ~labelled)
     figures["n_controls"] = int((counted & ~cases).sum())
-    vectors = adjusted_vectors(spec, inputs)
     n = len(inputs.participants)
     folds = fold_partition(n, spec.folds, seed=spec.fold_seed)
-    scores = classifier.score_trait(
-        vectors,
-        cases,
-        folds=folds[seen],
-        shrinkage=spec.shrinkage,
-        labelled=labelled,
-        oversampling=spec.oversampling,
-        score=spec.score,
-        eligible=None if counted.all() else counted,
-        seed=spec.fold_seed,
-    )
-    pooled = spec.score in {"out-of-fold", "leave-one-out"}
+    scorer = inputs.memo.get(
+        ("scorer", spec.remove_pcs, spec.remove_covariates, spec.folds, spec.fold_seed,
+         spec.shrinkage, spec.oversampling, spec.score),
+        lambda: Scorer.of(
+            adjusted_vectors(spec, inputs), folds[seen].astype(np.int64),
+            shrinkage=spec.shrinkage, oversampling=spec.oversampling,
+            score=spec.score, seed=spec.fold_seed,
+        ),
+    )  # fmt: skip
+    scores = scorer.everybody(
+        (cases & labelled)[:, None], excluded=excluded if excluded.any() else None
+    )[:, 0]
     test = rank_test(
         np.where(counted, scores, np.nan),
         cases,
-        inflation=POOLED if pooled else 1.0,
-        axes=effective_axes(vectors, shrinkage=spec.shrinkage) if pooled else None,
+        inflation=scorer.inflation,
+        axes=scorer.moments.axes if scorer.inflation > 1 else None,
     )
     figures |= {
         "auc": float(test.auc[0]),

@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from edp_core.errors import InputError
 from edp_core.people.eligibility import Eligibility
@@ -32,8 +31,6 @@ from edp_core.settings.analysis import Oversampling
 from edp_core.stats.ranks import RankTests, rank_test_rows
 
 Floats = NDArray[np.float64]
-_SCORES = 2**25
-"""Scores held at a time, 256 MB of them."""
 
 
 def scan_phenome(
@@ -128,9 +125,8 @@ def scan_phenome(
         x = standardised(baseline, len(z))
         other = prepared(x, fold, oversampling="none")
     figures = np.full((len(traits), 5), np.nan)
-    step = _step(len(z))
-    for start in range(0, len(usable), step):
-        block = usable[start : start + step]
+    for start in range(0, len(usable), scorer.step):
+        block = usable[start : start + scorer.step]
         part = [traits[k] for k in block]
         figures[block, :4] = _figures(_tested(scorer, part))
         if other is not None:
@@ -183,39 +179,20 @@ def score_traits(
         As for `scan_phenome`, and where a training part has no cases or no controls.
     """
     z = vectors_of(vectors)
-    flags = columns_of(cases, len(z))
-    among = None
-    if eligible is not None:
-        learnt = np.asarray(eligible, dtype=bool)
-        if learnt.shape != (len(z),):
-            raise InputError(
-                f"eligible of shape {learnt.shape} does not meet {len(z)} participants",
-                "give one entry for each participant",
-            )
-        outside = sparse.csc_array(~learnt[:, None])
-        flags = columns_of(flags.multiply(learnt[:, None]), len(z))
-        among = Eligibility(outside, np.zeros(flags.shape[1], dtype=np.int64))
     scorer = Scorer.of(
         z, folds_of(folds, len(z)), shrinkage=shrinkage, oversampling=oversampling,
         score=score, seed=seed,
     )  # fmt: skip
-    traits = trait_rows(flags, among, scorer.moments)
-    for trait in traits:
-        reason = why_not(
-            held_counts(trait, scorer.moments), min_cases=1, trains=scorer.scored
+    if eligible is None:
+        return scorer.everybody(cases)
+    learnt = np.asarray(eligible, dtype=bool)
+    if learnt.shape != (len(z),):
+        raise InputError(
+            f"eligible of shape {learnt.shape} does not meet {len(z)} participants",
+            "give one entry for each participant",
         )
-        if reason:
-            raise InputError(
-                f"The trait cannot be scored: {reason}",
-                "keep more labels or choose fewer folds; the cluster-guided score "
-                "needs 2 cases only",
-            )
-    scores = np.empty((len(z), len(traits)))
-    step = _step(len(z))
-    for start in range(0, len(traits), step):
-        rows = scorer.rows(traits[start : start + step])
-        scores[scorer.moments.order, start : start + step] = rows.T
-    return scores
+    flags = columns_of(cases, len(z)).multiply(learnt[:, None])
+    return scorer.everybody(flags, excluded=~learnt)
 
 
 def score_trait(
@@ -289,11 +266,6 @@ def _tested(scorer: Scorer, traits: Sequence[TraitRows]) -> RankTests:
         inflation=scorer.inflation,
         axes=scorer.moments.axes if pooled else None,
     )
-
-
-def _step(n: int) -> int:
-    """Traits scored at a time."""
-    return int(np.clip(_SCORES // n, 16, 256))
 
 
 def _figures(tests: RankTests) -> Floats:

@@ -11,18 +11,21 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.linalg import cho_solve, solve_triangular
 
 from edp_core.errors import InputError
+from edp_core.people.eligibility import Eligibility
 from edp_core.recipe import Scoring
+from edp_core.scoring.checked import Cases, columns_of, held_counts, trait_rows
 from edp_core.scoring.discriminant import (
     Direction,
     TraitDirections,
     TraitRows,
     shared_directions,
 )
+from edp_core.scoring.folds import why_not
 from edp_core.scoring.moments import Base, Moments, factorised
 from edp_core.settings.analysis import Oversampling
 from edp_core.stats.ranks import rank_test_rows
@@ -33,6 +36,8 @@ Ints = NDArray[np.int64]
 POOLED = float(np.sqrt(2))
 """Inflation of the rank test of scores pooled over models, each blind to whom it scores
 but not to the others."""
+_SCORES = 2**25
+"""Scores held at a time, 256 MB of them."""
 _LARGE = 16
 """Traits from which a group is worth all cores for itself."""
 
@@ -97,6 +102,48 @@ class Scorer:
     def inflation(self) -> float:
         """Of the rank test: √2 where models overlap, else 1."""
         return POOLED if self.score in {"out-of-fold", "leave-one-out"} else 1.0
+
+    @property
+    def step(self) -> int:
+        """Traits to score at a time."""
+        return int(np.clip(_SCORES // len(self.moments.z), 16, 256))
+
+    def everybody(self, cases: Cases, *, excluded: ArrayLike | None = None) -> Floats:
+        """Scores (n, k) of some traits, in the order of the participants.
+
+        Parameters
+        ----------
+        cases
+            (n, k) bool, dense or sparse.
+        excluded
+            (n,) bool, who may not be a control; the cases among them count. Everybody
+            is scored.
+
+        Raises
+        ------
+        InputError
+            Where a training part has no cases or no controls.
+        """
+        n = len(self.moments.z)
+        flags, among = columns_of(cases, n), None
+        if excluded is not None:
+            outside = sparse.csc_array(np.asarray(excluded, dtype=bool)[:, None])
+            among = Eligibility(outside, np.zeros(flags.shape[1], dtype=np.int64))
+        traits = trait_rows(flags, among, self.moments)
+        for trait in traits:
+            held = held_counts(trait, self.moments)
+            reason = why_not(held, min_cases=1, trains=self.scored)
+            if reason:
+                raise InputError(
+                    f"The trait cannot be scored: {reason}",
+                    "keep more labels or choose fewer folds; the cluster-guided score "
+                    "needs 2 cases only",
+                )
+        scores = np.empty((n, len(traits)))
+        for start in range(0, len(traits), self.step):
+            rows = self.rows(traits[start : start + self.step])
+            scores[self.moments.order, start : start + self.step] = rows.T
+        return scores
 
     def rows(self, traits: Sequence[TraitRows]) -> Floats:
         """Scores (n_traits, n) in the order of ``moments.order``; NaN = not scored.

@@ -5,7 +5,7 @@ import pytest
 
 from edp_core.artifacts import read_inputs
 from edp_core.errors import InputError, MissingArtifactError
-from edp_core.inputs import columns_of
+from edp_core.inputs import Memo, columns_of
 from edp_core.phenotype import AxisSpec, ColumnSpec, evaluate
 from edp_core.store import Store
 from edp_core.study import load_study
@@ -99,3 +99,23 @@ def test_a_damaged_table_of_volumes_raises(measured):
     file.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(MissingArtifactError, match=r"measures\.parquet is missing or"):
         read_inputs(study, store)
+
+
+def test_a_memo_makes_once_and_keeps_the_last_few():
+    memo, made = Memo(most=2), []
+
+    def make(key):
+        return memo.get(key, lambda: made.append(key) or key.upper())
+
+    assert [make(k) for k in "aabab"] == list("AABAB")
+    assert made == ["a", "b"]
+    make("c")  # a was asked for before b was, so it goes
+    make("b")
+    assert made == ["a", "b", "c"]
+    make("a")
+    assert made == ["a", "b", "c", "a"]
+
+
+def test_what_is_made_may_ask_for_something_else():
+    memo = Memo()
+    assert memo.get("outer", lambda: memo.get("inner", lambda: 1) + 1) == 2

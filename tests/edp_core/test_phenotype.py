@@ -143,7 +143,7 @@ def test_factors_that_took_nothing_out_are_told(inputs, recipe):
 def test_higher_is_more_like_the_cases(inputs, recipe):
     found = evaluate(recipe(), inputs)
     cases = inputs.phenome.cases(found.spec.trait)
-    known = np.isfinite(found.values)
+    known = np.isfinite(found.values) & inputs.phenome.eligible(found.spec.trait)
     ranks = pd.Series(found.values[known]).rank().to_numpy()
     n_p = cases[known].sum()
     u = ranks[cases[known]].sum() - n_p * (n_p + 1) / 2
