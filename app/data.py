@@ -207,25 +207,22 @@ def ranked(table: pd.DataFrame) -> pd.DataFrame:
 
 def enrichment(organ: str, encoder: str) -> pd.DataFrame:
     """Disclosed table of clusters × codes (`enriched.disclosed`); not to change."""
-    slot = f"enrichment/{organ}/{encoder}"
-    codes = tuple(scan(organ, encoder)["code"])
-    rules = codes, study().disclosure.threshold
-    keys = [store().ref(at) for at in (slot, f"atlas/{organ}/{encoder}", "phenome")]
-    return _enrichment(tuple(keys), slot, rules)
+    pair = f"{organ}/{encoder}"
+    read = [f"enrichment/{pair}", f"scan/{pair}", f"atlas/{pair}", "phenome"]
+    keys = tuple(store().ref(slot) for slot in read)
+    return _enrichment(keys, pair, study().disclosure.threshold)
 
 
 @st.cache_resource(show_spinner="Reading the clusters …", max_entries=8)
-def _enrichment(
-    keys: tuple[str, ...], slot: str, rules: tuple[tuple[str, ...], int]
-) -> pd.DataFrame:
-    given = inputs(*slot.split("/")[1:])
+def _enrichment(keys: tuple[str, ...], pair: str, threshold: int) -> pd.DataFrame:
+    given = inputs(*pair.split("/"))
     return enriched.disclosed(
-        read_table(store().at(slot), "enrichment"),
+        read_table(store().at(f"enrichment/{pair}"), "enrichment"),
         given.phenome,
         labels=np.asarray(given.clusters),
         seen=np.asarray(given.seen),
-        codes=list(rules[0]),
-        threshold=rules[1],
+        codes=list(scan(*pair.split("/"))["code"]),
+        threshold=threshold,
     )
 
 
