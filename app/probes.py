@@ -33,7 +33,7 @@ COLUMNS: dict[str, ColumnConfig | str | None] = {
     "r_low": st.column_config.NumberColumn("95 % from", format="%.3f"),
     "r_high": st.column_config.NumberColumn("to", format="%.3f"),
     "n": st.column_config.NumberColumn("N", format="localized"),
-    "n_axes": st.column_config.NumberColumn(
+    "axes": st.column_config.NumberColumn(
         "Axes", help="Numbers predicted from: axes of the embedding, or 1."
     ),
     "reason": "Note",
@@ -108,6 +108,8 @@ def table(slot: str) -> pd.DataFrame:
     found = disclose(
         found, threshold=figures.least(), counts=["n"], derived=columns
     ).drop(columns=["folds", "penalty"])
+    # they are numbers of a vector, not people
+    found = found.rename(columns={"n_axes": "axes"})
     found["n"] = found["n"].mask(is_coarse(found["n"]))
     return found
 

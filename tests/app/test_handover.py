@@ -9,6 +9,7 @@ import pytest
 
 from app import data, handover, recipes
 from app.state import Choice
+from edp_core.export import card
 from edp_core.export.regenie import read_back
 
 CHOICE = Choice("liver", "mae", "I10", 1)
@@ -71,3 +72,15 @@ def test_writing_twice_is_one_folder_and_two_lines(specs, own_study):
     assert all(json.loads(line) for line in lines)
     for eid in people(files):
         assert eid not in "".join(lines)
+
+
+def test_the_options_of_a_recipe_reach_the_files(specs):
+    optimistic = recipes.classifier(CHOICE, "I10", name="best", score="best-of-fold")
+    normal = recipes.component(
+        CHOICE, 1, name="normal", transform="rank-inverse-normal"
+    )
+    several = recipes.cluster(CHOICE, "I10", name="both", also=(0,))
+    chosen = [*specs, optimistic, normal, several]
+    files = handover.render(chosen, None)
+    for spec in chosen:
+        assert card.read(files[f"cards/{spec.name}.json"]) == spec

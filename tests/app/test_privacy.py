@@ -27,6 +27,9 @@ DISEASES = [
     ("diseases", {"code": code})
     for code in ("I10", "K760", "H269", "J459", "E119", "K746", "M545", "")
 ]
+DISEASES += [
+    ("diseases", {"vocabulary": name}) for name in ("icd10", "phecode", "medications")
+]
 CLUSTERS = [
     ("clusters", {"cluster": str(number), "colour": colour, "code": code})
     for number, colour, code in [
@@ -57,7 +60,22 @@ PHENOTYPES = [
         ("Axis or PC", "I10", "0", {"of": "Axis", "axis": "7", "pcs": ["PC1"]}),
     ]
 ]
-VIEWS = OVERVIEW + DISEASES + CLUSTERS + SHARES + PHENOTYPES
+CODED = {"code": "I10", "cluster": "1", "method": "Cluster", "curve": "true"}
+APPRAISALS = [
+    ("phenotype", query | {"look": look})
+    for look, query in [
+        ("Few-shot curve", CODED),
+        ("Few-shot curve", CODED | {"also": ["2"]}),
+        ("Few-shot curve", CODED | {"method": "Classifier", "code": "K760"}),
+        ("Power", {"method": "Classifier", "code": "I10"}),
+        ("Power", {"method": "Code", "code": "E119"}),
+        ("Probes", {"code": "I10"}),
+        ("Confounder radar", {"method": "Classifier", "scoring": "held-out"}),
+        ("Confounder radar", {"method": "Island", "code": "I10", "reach": "0.8"}),
+        ("Confounder radar", {"method": "Code", "code": "K760"}),
+    ]
+]
+VIEWS = OVERVIEW + DISEASES + CLUSTERS + SHARES + PHENOTYPES + APPRAISALS
 
 
 @pytest.fixture(scope="module")

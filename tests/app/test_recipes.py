@@ -48,6 +48,31 @@ def test_a_cluster_names_its_atlas(store):
     assert spec.labels == Labels()
 
 
+def test_several_clusters_are_each_named_once(store):
+    spec = recipes.cluster(CHOICE, "I10", also=(2, 0, 1))
+    assert (spec.cluster, spec.also) == (1, (0, 2))
+
+
+def test_the_kept_labels_choose_as_the_evaluation_checks(store):
+    labels = Labels(share=0.5, seed=1)
+    spec = recipes.cluster(CHOICE, "I10", labels=labels, chosen_with="kept")
+    assert (spec.chosen_with, spec.also) == ("kept", ())
+    assert data.phenotype(spec).figures["n"] > 0, "it refuses another cluster"
+
+
+def test_options_are_in_the_recipe(store):
+    spec = recipes.classifier(
+        CHOICE, "I10", oversampling="none", score="held-out",
+        transform="rank-inverse-normal",
+    )  # fmt: skip
+    assert (spec.oversampling, spec.score) == ("none", "held-out")
+    assert spec.transform == "rank-inverse-normal"
+    assert recipes.classifier(CHOICE, "I10").oversampling == "expected"
+    island = recipes.island(CHOICE, "I10", gamma=2.0, reach=0.5, number=3)
+    assert (island.gamma, island.reach, island.island) == (2.0, 0.5, 3)
+    assert recipes.column("bmi", transform="rank-inverse-normal").transform != "none"
+
+
 def test_a_component_names_its_atlas_and_an_axis_none(store):
     spec = recipes.component(CHOICE, 2, remove_covariates=("bmi",), sign=-1)
     assert (spec.of, spec.axis, spec.sign) == ("pc", 2, -1)
