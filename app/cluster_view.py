@@ -18,8 +18,8 @@ from edp_core.errors import MissingArtifactError
 TOP = 5
 ORDER = (
     "code", "name", "odds_ratio", "adjusted_or", "log10p", "log10q", "n_both",
-    "share_of_cluster", "share_of_cases", "or_low", "or_high", "adjusted_low",
-    "adjusted_high", "adjusted_log10p", "note", "n_cases", "n_cluster", "chapter",
+    "share_of_cluster", "share_of_cases", "note", "or_low", "or_high", "adjusted_low",
+    "adjusted_high", "adjusted_log10p", "n_cases", "n_cluster", "chapter",
 )  # fmt: skip
 
 

@@ -41,6 +41,10 @@ CLUSTERS = [
     ]
 ]
 SHARES = [("clusters", {"share_of": "Share of cases", "cluster": "1"})]
+SHARES += [
+    ("clusters", {"vocabulary": name, "enriched": only, "cluster": "1"})
+    for name, only in (("phecode", "false"), ("phecode", "true"), ("icd10", "true"))
+]
 PHENOTYPES = [
     ("phenotype", {"method": method, "code": code, "cluster": cluster} | more)
     for method, code, cluster, more in [

@@ -30,6 +30,13 @@ PIXELS = """(canvas, colour) => {
 }"""
 """Where the canvas has a colour."""
 
+POINTS = """() => [...document.querySelectorAll(".st-key-percentage_plot path")]
+  .filter(e => e.__data__?.datum?.direction && e.getAttribute("aria-label"))
+  .map(e => { const r = e.getBoundingClientRect(), d = e.__data__.datum;
+              return {code: d.code, direction: d.direction,
+                      x: r.x + r.width / 2, y: r.y + r.height / 2}; })"""
+"""Codes of the percentage–pval plot and where they are drawn."""
+
 
 @pytest.fixture
 def visit(chromium: Browser, server: str) -> Iterator[Visit]:
@@ -162,3 +169,31 @@ def test_the_files_hold_what_is_drawn(visit, study, tmp_path):
         # points are a little transparent, the dots of the legend are not
         near = (np.abs(pixels[..., :3] - colour).sum(axis=2) < 3).sum()
         assert (near > 0) == (name != gone[0]), name
+
+
+def alone(point: dict, points: list[dict]) -> bool:
+    """Whether no other code is drawn near a point."""
+    return all(
+        abs(point["x"] - other["x"]) + abs(point["y"] - other["y"]) > 20
+        for other in points
+        if other["code"] != point["code"]
+    )
+
+
+def test_a_click_picks_a_code_hollow_or_filled(visit):
+    visit.page.wait_for_selector(".st-key-percentage_plot path[aria-label]")
+    clicked = set()
+    for direction in ("depleted", "enriched"):
+        chosen = visit.value("code_box").split(" ")[0]
+        points = visit.page.evaluate(POINTS)
+        others = [p for p in points if p["code"] != chosen]
+        # alone, so that no other point lies over it
+        apart = [p for p in others if p["direction"] == direction and alone(p, points)]
+        if not apart:
+            continue
+        visit.page.mouse.click(apart[0]["x"], apart[0]["y"])
+        named = re.compile(rf"^{re.escape(apart[0]['code'])}\b")
+        expect(visit.page.locator(".st-key-code_box input")).to_have_value(named)
+        visit.settle()
+        clicked.add(direction)
+    assert clicked
