@@ -69,14 +69,10 @@ def patterns(covariates: ArrayLike) -> Patterns:
     rows, of = np.unique(given, axis=0, return_inverse=True)
     mean = given.mean(axis=0) if len(given) else np.zeros(given.shape[1])
     spread = given.std(axis=0) if len(given) else np.ones(given.shape[1])
-    kept = [np.ones(len(rows))]
-    for j in np.flatnonzero(spread > 1e-12 * np.maximum(np.abs(mean), 1e-300)):
-        column = (rows[:, j] - mean[j]) / spread[j]
-        basis = np.stack(kept, axis=1)
-        rest = column - basis @ np.linalg.lstsq(basis, column, rcond=None)[0]
-        if np.linalg.norm(rest) > 1e-8 * np.linalg.norm(column):
-            kept.append(column)
-    return Patterns(np.stack(kept, axis=1), of.ravel().astype(np.int64))
+    varies = np.flatnonzero(spread > 1e-12 * np.maximum(np.abs(mean), 1e-300))
+    columns = (rows[:, varies] - mean[varies]) / spread[varies]
+    values = np.column_stack([np.ones(len(rows)), columns])
+    return Patterns(values[:, _independent(values)], of.ravel().astype(np.int64))
 
 
 def group_odds(values: Floats, total: Floats, *, inside: Floats, cases: Floats) -> Fit:
@@ -110,6 +106,8 @@ def group_odds(values: Floats, total: Floats, *, inside: Floats, cases: Floats) 
     information's determinant to the likelihood.
     """
     within, everyone = cases[:, :-1], cases[:, -1]
+    # among those of one sex, sex is one more intercept
+    values = values[:, _independent(values[total > 0])]
     table = np.stack(
         [
             within.sum(axis=0),
@@ -151,6 +149,17 @@ def wald(fit: Fit) -> tuple[Floats, Floats, Floats, Floats]:
     return middle, low, high, np.maximum(log10p, 0.0)
 
 
+def _independent(values: Floats) -> NDArray[np.int64]:
+    """Columns that are no combination of those before them; the first is kept."""
+    kept = [0]
+    for j in range(1, values.shape[1]):
+        column, basis = values[:, j], values[:, kept]
+        rest = column - basis @ np.linalg.lstsq(basis, column, rcond=None)[0]
+        if np.linalg.norm(rest) > 1e-8 * np.linalg.norm(column):
+            kept.append(j)
+    return np.array(kept, dtype=np.int64)
+
+
 def _newton(
     values: Floats,
     start: Floats,
@@ -183,7 +192,9 @@ def _newton(
         information[:, -1, :-1] = information[:, :-1, -1] = (values.T @ w_in).T
         information[:, -1, -1] = w_in.sum(axis=0)
         # an information that fades away is separation: held up, and seen as endless
-        information[:, range(width + 1), range(width + 1)] += 1e-12
+        ends = range(width + 1)
+        held_up = 1e-12 * (1 + information[:, ends, ends].max(axis=1))
+        information[:, ends, ends] += held_up[:, None]
         step = np.linalg.solve(information, score.T[:, :, None])[:, :, 0].T
         moved = np.abs(step).max(axis=0)
         if not np.isfinite(moved).all():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -8,9 +10,12 @@ from edp_core.errors import InputError
 from edp_core.stats.logistic import group_odds, patterns, wald
 
 
-def _fit(groups, cases, covariates):
-    """`group_odds` from one row a participant."""
+def _fit(groups, cases, covariates, among=None):
+    """`group_odds` from one row a participant, ``among`` some of them."""
     rows = patterns(covariates)
+    if among is not None:
+        rows = replace(rows, of=rows.of[among])
+        groups, cases = groups[among], cases[among]
     q, g = int(groups.max()) + 1, len(rows.values)
     cell = rows.of * q + groups
     inside = np.bincount(cell, minlength=g * q).reshape(g, q).astype(float)
@@ -46,6 +51,16 @@ def test_equals_statsmodels(whole):
             [low[q], high[q]], np.exp(peer.conf_int()[1]), rtol=1e-6
         )
         assert log10p[q] == pytest.approx(-np.log10(peer.pvalues[1]), abs=1e-6)
+
+
+def test_among_one_sex_equals_a_fit_without_sex():
+    groups, cases, covariates = _people(2)
+    women = covariates[:, 1] == 1
+    some = _fit(groups, cases, covariates, among=women)
+    alone = _fit(groups[women], cases[women], covariates[women, :1])
+    np.testing.assert_allclose(some.log_odds, alone.log_odds, atol=1e-8)
+    np.testing.assert_allclose(some.error, alone.error, rtol=1e-8)
+    assert not some.firth.any()
 
 
 def test_units_collinear_columns_and_order_change_nothing():
