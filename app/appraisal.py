@@ -45,6 +45,8 @@ def correlations(score: Phenotype, spec: Spec, name: str) -> None:
     """What the score goes along with, each by itself, and with the score unadjusted."""
     table = figures.factors(score, unadjusted=verdict.unadjusted(spec))
     table = verdict.with_control(table, spec, score)
+    if verdict.leaves_out(score):
+        table["n"] = table["n"].mask(table["n"].notna())
     if table.empty:
         st.info(
             "Nothing to compare with: the study has no age, sex, BMI or organ volume.",
@@ -54,8 +56,7 @@ def correlations(score: Phenotype, spec: Spec, name: str) -> None:
     st.markdown("**Which way it goes along with them**")
     widgets.figure(charts.intervals(table), f"factors-{name}")
     st.caption(
-        f"Each by itself, N = {figures.people(score.figures['n'])} or those who "
-        "have a value.",
+        f"Each by itself, N = {verdict.people(score)} or those who have a value.",
         help="Pearson's r with Fisher's interval; for categories the multiple R of the "
         "regression on their levels, which has no direction.",
     )

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import appraisal_charts, data, figures, widgets
+from app import appraisal_charts, data, figures, verdict, widgets
 from edp_core.appraisal.power import (
     FREQUENCIES,
     GENOME_WIDE,
@@ -128,7 +128,7 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
 
 def sizes_of(score: Phenotype, spec: Spec) -> Sizes:
     """Numbers of people as the screens tell them, coarse where those are."""
-    n = _number(figures.people(score.figures["n"]))
+    n = _number(verdict.people(score))
     least = figures.least()
     if isinstance(spec, CodeSpec):
         known = known_counts(data.store(), data.inputs().phenome, [spec.trait])

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import appraisal_charts, data, figures, widgets
+from app import appraisal_charts, data, figures, verdict, widgets
 from edp_core import disclosure
 from edp_core.appraisal.radar import confounder_radar, radar_factors
 from edp_core.phenotype import Phenotype
@@ -69,7 +69,7 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
     )
     st.caption(
         f"Share of the score each factor explains, given all the others, N = "
-        f"{figures.people(score.figures['n'])}. {sides}Lines: 95 % intervals; dotted: "
+        f"{verdict.people(score)}. {sides}Lines: 95 % intervals; dotted: "
         f"{MUCH:.0%}. Linear regression with intercept; categories and the genetic "
         "components count as one factor each.",
         help=_PARTIAL,
@@ -80,8 +80,9 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
             shown, hide_index=True, column_config=COLUMNS, placeholder=widgets.HIDDEN
         )
         widgets.hidden_note(shown, "n_known")
-        people = figures.people(score.figures["n"])
-        settings = f"N = {people}; {spec.model_dump_json(exclude={'name'})}"
+        settings = (
+            f"N = {verdict.people(score)}; {spec.model_dump_json(exclude={'name'})}"
+        )
         widgets.table_download(shown, f"radar-{name}", settings=settings)
 
 
@@ -143,7 +144,8 @@ def _table(recipes: tuple[str, ...], rules: tuple[object, ...]) -> pd.DataFrame:
         counts=["n_known"],
         totals={"n_known": everyone},
     )
-    found["n_known"] = found["n_known"].mask(is_coarse(found["n_known"]))
+    hidden = is_coarse(found["n_known"]) | verdict.leaves_out(score)
+    found["n_known"] = found["n_known"].mask(hidden)
     return found
 
 

@@ -41,9 +41,7 @@ def facts(score: Phenotype, spec: Spec) -> None:
     """Counts and figures of a score."""
     seen = score.figures
     least = figures.least()
-    shown: list[tuple[str, object, str | None]] = [
-        ("N", figures.people(seen["n"]), None)
-    ]
+    shown: list[tuple[str, object, str | None]] = [("N", people(score), None)]
     if "n_cases" in seen:
         shown.append(("Cases", _cases(spec, seen["n_cases"]), None))
     if isinstance(spec, GuidedSpec) and spec.labels.share < 1:
@@ -68,6 +66,20 @@ def facts(score: Phenotype, spec: Spec) -> None:
         for column, (name, value, under) in zip(st.columns(2), pair, strict=False):
             with column:
                 widgets.number(name, value, under=under)
+
+
+def people(score: Phenotype) -> int | str:
+    """N of a score, coarse where exact it would count who does not count for a code."""
+    n = int(score.figures["n"])
+    return about(n, figures.least()) if leaves_out(score) else figures.people(n)
+
+
+def leaves_out(score: Phenotype) -> bool:
+    """Whether somebody is neither a case nor a control of a code as it is."""
+    spec = score.spec
+    if not isinstance(spec, CodeSpec):
+        return False
+    return not data.inputs().phenome.eligible(spec.trait).all()
 
 
 def _cases(spec: Spec, count: int) -> int | str | None:
@@ -175,13 +187,8 @@ def distribution(score: Phenotype, spec: Spec) -> pd.DataFrame:
     if not isinstance(spec, GuidedSpec):
         name = f"everybody (N = {figures.people(score.figures['n'])})"
         return figures.histogram({name: score.values})
-    phenome = data.inputs(spec.organ, spec.encoder).phenome
-    counted = phenome.eligible(spec.trait)
-    if not counted.all():
-        # bars can be added up: the controls' sum would count who is left out of them
-        name = f"everybody (N = {figures.people(score.figures['n'])})"
-        return figures.histogram({name: score.values})
-    return figures.separation(score, phenome.cases(spec.trait))[0]
+    cases = data.inputs(spec.organ, spec.encoder).phenome.cases(spec.trait)
+    return figures.separation(score, cases)[0]
 
 
 def unadjusted(spec: Spec) -> Phenotype | None:

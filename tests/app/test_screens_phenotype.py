@@ -7,7 +7,7 @@ import json
 import pytest
 from crawl import broke, crawl, table_with, told
 
-from app import appraisal, radar
+from app import appraisal, data, radar
 from app.basket import Basket
 from edp_core.store import Store
 
@@ -146,6 +146,23 @@ def test_an_island_that_is_not_there_is_told(screen, done_study):
 )  # fmt: skip
 def test_a_link_with_an_option_there_is_not_is_harmless(screen, done_study, query):
     assert not broke(screen("phenotype", done_study, code="I10", **query))
+
+
+def test_who_does_not_count_for_a_code_is_told_and_not_counted(screen, done_study):
+    screen("phenotype", done_study, method="Code")
+    phenome = data.inputs().phenome
+    shown = data.scan("liver", "mae")["code"]
+    left_out = [c for c in shown if not phenome.eligible(c).all()]
+    assert left_out, "the demo has codes with exclusions"
+    for look in ("Confounder radar", "Power"):
+        at = screen("phenotype", done_study, method="Code", code=left_out[0], look=look)
+        assert not broke(at)
+        assert any("neither cases nor controls" in i.value for i in at.info)
+        exact = {str(phenome.eligible(left_out[0]).sum())}
+        assert not exact & {m.value for m in at.metric}
+        for frame in crawl(at).frames:
+            for column in {"n", "n_known"} & set(frame):
+                assert frame[column].isna().all()
 
 
 # ---- tabs ------------------------------------------------------------------------
