@@ -164,7 +164,9 @@ def test_a_study_without_diagnoses_opens(screen, no_diagnoses, name):
     at = screen(name, no_diagnoses)
     assert not broke(at)
     assert not at.error
-    assert not at.warning
+    # that an axis follows the organ's volume is no fault of the study
+    radar = "Much of the score is explained"
+    assert not [one for one in at.warning if not one.value.startswith(radar)]
     assert choice(at)[0] is None
     assert at.selectbox(key="code_box").disabled
 
