@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from edp_core.disclosure import disclose, hide_partition
 from edp_core.nested import coarse_controls, hide_related_within
 from edp_core.people.phenome import Phenome
-from edp_core.people.side import cases_in_sets, side_of
+from edp_core.people.side import side_of
 from edp_core.stats import fisher
 from edp_core.stats.multiplicity import benjamini_hochberg_log10
 
@@ -98,30 +99,29 @@ def _coarse(
     """Rounded numbers, and figures of them, where some people do not count."""
     table = table.copy()
     codes = list(dict.fromkeys(table["code"]))
-    table["restricted"] = False
-    everyone = cases_in_sets(phenome, codes, seen=seen)
-    has = {code for code, cases in zip(codes, everyone, strict=True) if cases >= 0}
-    table["restricted"] = table["code"].isin(has)
-    at = np.flatnonzero(table["restricted"])
+    in_set = _in_sets(phenome, codes, labels=labels, seen=seen)
+    trait = pd.Index(codes).get_indexer(pd.Index(table["code"]))
+    restricted = phenome.eligibility(codes).of[trait] >= 0
+    table["restricted"] = restricted
+    at = np.flatnonzero(restricted)
     if not at.size:
         return table
-    rows = table.iloc[at]
-    total = dict(zip(codes, everyone, strict=True))
+    rows, trait = table.iloc[at], trait[at]
     n = rows["n_cases"].to_numpy() + coarse_controls(
         rows["n_cases"].to_numpy(),
         (rows["n"] - rows["n_cases"]).to_numpy(),
-        in_set=rows["code"].map(total).to_numpy(),
+        in_set=in_set.sum(axis=0)[trait],
         total=len(seen),
         threshold=threshold,
     )
     inside = np.zeros(len(rows), np.int64)
     for cluster, places in rows.groupby("cluster").indices.items():
-        here, members = rows.iloc[places], seen[labels == cluster]
+        here = rows.iloc[places]
         inside[places] = here["n_both"].to_numpy() + coarse_controls(
             here["n_both"].to_numpy(),
             (here["n_cluster"] - here["n_both"]).to_numpy(),
-            in_set=cases_in_sets(phenome, list(here["code"]), seen=members),
-            total=len(members),
+            in_set=in_set[int(cluster), trait[places]],
+            total=int((labels == cluster).sum()),
             threshold=threshold,
         )
     both, cases = rows["n_both"].to_numpy(), rows["n_cases"].to_numpy()
@@ -137,6 +137,21 @@ def _coarse(
         table[name] = _with(table[name], at, values)
     table["log10q"] = benjamini_hochberg_log10(table["log10p"].to_numpy(float))
     return table
+
+
+def _in_sets(
+    phenome: Phenome, codes: list[str], *, labels: np.ndarray, seen: np.ndarray
+) -> np.ndarray:
+    """(n_clusters, n_codes) cases within the code's exclusion set, 0 without one."""
+    eligible = phenome.eligibility(codes)
+    has = np.flatnonzero(eligible.of >= 0)
+    found = np.zeros((int(labels.max()) + 1, len(codes)), np.int64)
+    sets = sparse.csc_array(eligible.excluded)[:, eligible.of[has]]
+    both = sparse.csr_array(sets * phenome.matrix(codes)[:, has])[seen]
+    ones = np.ones(labels.size, np.int64)
+    members = sparse.csr_array((ones, (labels, np.arange(labels.size))))
+    found[:, has] = (members @ both.astype(np.int64)).toarray()
+    return found
 
 
 def _with(column: pd.Series, at: np.ndarray, values: np.ndarray) -> np.ndarray:

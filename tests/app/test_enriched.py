@@ -12,10 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from app.enriched import ADJUSTED, DERIVED, RAW, _significant, disclosed, q_line
+from app.enriched import (
+    ADJUSTED,
+    DERIVED,
+    RAW,
+    _in_sets,
+    _significant,
+    disclosed,
+    q_line,
+)
 from edp_core.people.assemble import build_phenome
 from edp_core.people.phecodes import Phecode, PhecodeMap
 from edp_core.people.phenome import Phenome
+from edp_core.people.side import cases_in_sets
 from edp_core.scoring.enrichment import enrichment
 
 T = 5
@@ -190,3 +199,16 @@ def test_the_line_of_q_parts_those_that_reach_it_from_the_others():
     assert q_line(table.iloc[:2]) == 3
     assert q_line(table.iloc[2:]) is None
     assert q_line(table.iloc[:0]) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cases_in_sets_are_those_of_each_cluster(seed):
+    phenome, labels = study(seed)
+    rng = np.random.default_rng(seed)
+    seen = np.sort(rng.choice(len(labels), 400, replace=False))
+    found = _in_sets(phenome, NAMED, labels=labels[seen], seen=seen)
+    for cluster in range(4):
+        here = seen[labels[seen] == cluster]
+        true = cases_in_sets(phenome, NAMED, seen=here)
+        assert np.array_equal(found[cluster], np.maximum(true, 0))
+    assert found.sum() > 0
