@@ -45,10 +45,11 @@ def card(choice: Choice, here: pd.DataFrame) -> None:
     """
     number = choice.cluster or 0
     sizes = figures.cluster_sizes(choice)
-    size, share = sizes["n"].iat[number], sizes["share"].iat[number]
+    size = sizes["n"].iat[number]
+    share = float(sizes["share"].to_numpy(float, na_value=np.nan)[number])
     first, second, third = st.columns([1, 1, 2])
     with first:
-        under = None if pd.isna(share) else f"{100 * share:.1f} % of participants"
+        under = None if np.isnan(share) else f"{share:.1%} of participants"
         widgets.number(f"Cluster {number}: N", size, under=under)
     with second:
         _stability(choice, number)

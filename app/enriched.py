@@ -115,12 +115,14 @@ def _coarse(
         threshold=threshold,
     )
     inside = np.zeros(len(rows), np.int64)
-    for cluster, places in rows.groupby("cluster").indices.items():
+    held = rows["cluster"].to_numpy()
+    for cluster in np.unique(held).tolist():
+        places = np.flatnonzero(held == cluster)
         here = rows.iloc[places]
         inside[places] = here["n_both"].to_numpy() + coarse_controls(
             here["n_both"].to_numpy(),
             (here["n_cluster"] - here["n_both"]).to_numpy(),
-            in_set=in_set[int(cluster), trait[places]],
+            in_set=in_set[cluster, trait[places]],
             total=int((labels == cluster).sum()),
             threshold=threshold,
         )

@@ -182,7 +182,8 @@ def place(
 
 def _texts(labels: pd.DataFrame, base: alt.Chart) -> list[alt.Chart]:
     layers = []
-    for (side, chosen), rows in labels.groupby(["side", "chosen"]):
+    for side, chosen in sorted(set(zip(labels["side"], labels["chosen"], strict=True))):
+        rows = labels[(labels["side"] == side) & (labels["chosen"] == chosen)]
         beside = SIDES[int(side)]
         layers.append(
             alt.Chart(rows[["label", "percentage", "log10p"]])
