@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -14,7 +12,7 @@ def _fit(groups, cases, covariates, among=None):
     """`group_odds` from one row a participant, ``among`` some of them."""
     rows = patterns(covariates)
     if among is not None:
-        rows = replace(rows, of=rows.of[among])
+        rows = rows._replace(of=rows.of[among])
         groups, cases = groups[among], cases[among]
     q, g = int(groups.max()) + 1, len(rows.values)
     cell = rows.of * q + groups
