@@ -56,7 +56,7 @@ def correlations(score: Phenotype, spec: Spec, name: str) -> None:
     st.markdown("**Which way it goes along with them**")
     widgets.figure(charts.intervals(table), f"factors-{name}")
     st.caption(
-        f"Each by itself, N = {verdict.people(score)} or those who have a value.",
+        f"Each by itself, N = {verdict.stated(score)} or those who have a value.",
         help="Pearson's r with Fisher's interval; for categories the multiple R of the "
         "regression on their levels, which has no direction.",
     )

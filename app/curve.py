@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import appraisal_charts, data, figures, widgets
+from app import appraisal_charts, data, figures, verdict, widgets
 from edp_core import disclosure
 from edp_core.appraisal.fewshot_curve import SHARES, fewshot_curve
 from edp_core.errors import InputError
@@ -79,7 +79,7 @@ def draw(spec: Spec, name: str) -> None:
         f"few-shot-{name}",
         alt_text="few-shot curve: correlation with the full-label score",
     )
-    people = figures.people(data.phenotype(spec).figures["n"])
+    people = verdict.stated(data.phenotype(spec))
     against = (
         "the same clusters with all labels"
         if isinstance(spec, ClusterSpec)

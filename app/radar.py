@@ -69,7 +69,7 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
     )
     st.caption(
         f"Share of the score each factor explains, given all the others, N = "
-        f"{verdict.people(score)}. {sides}Lines: 95 % intervals; dotted: "
+        f"{verdict.stated(score)}. {sides}Lines: 95 % intervals; dotted: "
         f"{MUCH:.0%}. Linear regression with intercept; categories and the genetic "
         "components count as one factor each.",
         help=_PARTIAL,
@@ -81,7 +81,7 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
         )
         widgets.hidden_note(shown, "n_known")
         settings = (
-            f"N = {verdict.people(score)}; {spec.model_dump_json(exclude={'name'})}"
+            f"N = {verdict.stated(score)}; {spec.model_dump_json(exclude={'name'})}"
         )
         widgets.table_download(shown, f"radar-{name}", settings=settings)
 

@@ -74,6 +74,12 @@ def people(score: Phenotype) -> int | str:
     return about(n, figures.least()) if leaves_out(score) else figures.people(n)
 
 
+def stated(score: Phenotype) -> str:
+    """N of a score as a caption states it."""
+    n = people(score)
+    return f"{n:,}" if isinstance(n, int) else n
+
+
 def leaves_out(score: Phenotype) -> bool:
     """Whether somebody is neither a case nor a control of a code as it is."""
     spec = score.spec
