@@ -141,13 +141,13 @@ def make_stability(
     ``labels`` and ``near`` (indices, distances) are the atlas's.
     """
     _, vectors = embedding.by_participant()
-    shared = {"resolution": analysis.resolution, "seed": analysis.seed}
     table = stability.cluster_stability(
         vectors,
         labels,
         k=near[0].shape[1],
         repeats=analysis.stability_repeats,
-        **shared,
+        resolution=analysis.resolution,
+        seed=analysis.seed,
     )
     write_table(folder, "stability", table)
     table = stability.comparison(
@@ -155,7 +155,8 @@ def make_stability(
         labels,
         (near[0], near[1]),
         resolutions=analysis.resolutions,
-        **shared,
+        resolution=analysis.resolution,
+        seed=analysis.seed,
     )
     write_table(folder, "comparison", table)
 

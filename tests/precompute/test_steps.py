@@ -147,7 +147,12 @@ def test_damaged_memory_of_hashes_only_costs_time(done, text):
             "epochs = 2",
             "epochs = 3",
             [
-                "encoder", "embedding", "atlas", "scan", "enrichment", "stability",
+                "encoder",
+                "embedding",
+                "atlas",
+                "scan",
+                "enrichment",
+                "stability",
                 "probes",
             ],
         ),
