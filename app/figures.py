@@ -45,6 +45,12 @@ def people(count: int) -> int | str:
     return disclosure.near(count, used, least())
 
 
+def is_coarse(counts: pd.Series) -> np.ndarray:
+    """Which counts of people are told to the nearest ten only; missing are not."""
+    known = counts.fillna(0).to_numpy(int)
+    return np.array([isinstance(people(int(n)), str) for n in known], bool)
+
+
 def histogram(groups: dict[str, np.ndarray]) -> pd.DataFrame:
     """Bars of one or more groups over the same range; each bar counts enough people."""
     finite = np.concatenate([values[np.isfinite(values)] for values in groups.values()])
@@ -236,9 +242,12 @@ def factors(phenotype: Phenotype, *, unadjusted: Phenotype | None) -> pd.DataFra
         table = pd.concat([pd.DataFrame([first]), table], ignore_index=True)
     table = table.round({"r": 3, "low": 3, "high": 3, "r2": 4, "log10p": 2})
     everyone = int(np.isfinite(phenotype.values).sum())
-    return disclosure.disclose(
+    found = disclosure.disclose(
         table, threshold=least(), counts=["n"], totals={"n": everyone}
     )
+    # an exact N here would undo the coarse one above the table
+    found["n"] = found["n"].mask(is_coarse(found["n"]))
+    return found
 
 
 def _tells_small_counts(phenotype: Phenotype, column: pd.Series) -> bool:

@@ -7,7 +7,6 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import appraisal_charts, data, figures, widgets
-from app.radar import is_coarse
 from app.state import Choice
 from edp_core.disclosure import disclose
 from edp_core.store import read_table
@@ -110,7 +109,7 @@ def table(slot: str) -> pd.DataFrame:
     ).drop(columns=["folds", "penalty"])
     # they are numbers of a vector, not people
     found = found.rename(columns={"n_axes": "axes"})
-    found["n"] = found["n"].mask(is_coarse(found["n"]))
+    found["n"] = found["n"].mask(figures.is_coarse(found["n"]))
     return found
 
 

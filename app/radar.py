@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -144,15 +143,9 @@ def _table(recipes: tuple[str, ...], rules: tuple[object, ...]) -> pd.DataFrame:
         counts=["n_known"],
         totals={"n_known": everyone},
     )
-    hidden = is_coarse(found["n_known"]) | verdict.leaves_out(score)
+    hidden = figures.is_coarse(found["n_known"]) | verdict.leaves_out(score)
     found["n_known"] = found["n_known"].mask(hidden)
     return found
-
-
-def is_coarse(counts: pd.Series) -> np.ndarray:
-    """Which counts of people are told to the nearest ten only; missing are not."""
-    known = counts.fillna(0).to_numpy(int)
-    return np.array([isinstance(figures.people(int(n)), str) for n in known], bool)
 
 
 def _tells_small_counts(score: Phenotype, column: pd.Series) -> bool:
