@@ -7,7 +7,8 @@ matrix by as many ranks as it has cases; the derivation stands in `docs/science.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,51 +16,15 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
 from edp_core.scoring import smote
+from edp_core.scoring.conjugate import Systems, stacked
+from edp_core.scoring.directions import Direction, standard_deviation
 from edp_core.scoring.moments import Base, Moments, factorised
 from edp_core.settings.analysis import Oversampling
+from edp_core.threads import on_all_cores
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Direction:
-    """Discriminant of one trait in one fold.
-
-    ``t = (wᵀz − origin) / sd`` is 0 at the mean of the training controls and in units
-    of the within-class standard deviation of the training participants, real ones.
-    """
-
-    w: Floats
-    origin: float
-    sd: float
-
-
-def shared_directions(base: Base, cases: Floats, counts: Ints) -> list[Direction]:
-    """Directions of many traits for which everybody counts, without oversampling.
-
-    Parameters
-    ----------
-    base
-        Training participants of the fold.
-    cases
-        (m, k) sum of each trait's training cases.
-    counts
-        (k,) their number; at least 1 and below ``base.n``.
-    """
-    n_p = counts.astype(np.float64)
-    d = cases - np.outer(base.total / base.n, n_p)
-    w = np.asarray(cho_solve((base.factor, True), d), dtype=np.float64)
-    wd = np.sum(w * d, axis=0)
-    controls = np.sum(w * (base.total[:, None] - cases), axis=0) / (base.n - n_p)
-    # wᵀS_w w = wᵀS_T w − (wᵀD)²/c, and wᵀS_T w = wᵀD − λ‖w‖².
-    within = wd - base.ridge * np.sum(w * w, axis=0)
-    within -= wd**2 * base.n / (n_p * (base.n - n_p))
-    sd = _sd(within, base.n)
-    return [
-        Direction(w[:, k], float(controls[k]), float(sd[k])) for k in range(len(sd))
-    ]
 
 
 @dataclass(frozen=True)
@@ -138,8 +103,23 @@ class TraitDirections:
         others[self.trait.cases] = False
         return np.flatnonzero(others)
 
-    def of_fold(self, fold: int, base: Base) -> Direction:
-        """Direction learnt without a fold; ``base`` is that fold's."""
+    def of_folds(self, folds: Sequence[int], bases: Sequence[Base]) -> list[Direction]:
+        """Directions learnt without each of some folds; ``bases`` of all."""
+        asked = on_all_cores(lambda f: self._asked(f, bases[f]), list(folds))
+        many = (
+            self.oversampling == "expected" and len(self.few) > len(bases[0].total) // 2
+        )
+        mixed = self.back.sum() > 0 and (
+            self.flipped or self.back.sum() < len(self.trait.cases)
+        )
+        weighed = all(one.weights is not None for one in asked)
+        if many and weighed and not mixed:
+            found = self._together(asked)
+        else:
+            found = on_all_cores(self._solved, asked)
+        return [self._direction(w, one) for w, one in zip(found, asked, strict=True)]
+
+    def _asked(self, fold: int, base: Base) -> _Asked:
         held = self.moments.held(fold)
         z, cases = self.moments.z, self.trait.cases
         kept = (cases < held.start) | (cases >= held.stop)
@@ -148,116 +128,136 @@ class TraitDirections:
         of_cases = self.sums.sum(axis=0) - self.sums[fold]
         total = base.total + back.sum(axis=0)
         m_p, m_n = of_cases / n_p, (total - of_cases) / (n - n_p)
+        one = _Asked(base, (m_p, m_n), (n_p, n - n_p), m_p - m_n, total / n, n, back)
         missing = abs(n - 2 * n_p)
-        extra, (apart, middle) = _Extra(back), (m_p - m_n, total / n)
-        if self.oversampling != "none" and missing:
-            among = (self.few < held.start) | (self.few >= held.stop)
-            grown, extra = self._grown(among, missing, fold=fold, extra=extra)
-            apart, middle = _sides(grown, (m_p, m_n), flipped=self.flipped)
-            n_all = n + missing
-        else:
-            n_all = n
-        w = self._solved(base, (apart, middle), size=n_all, extra=extra)
-        inside = w @ base.gram @ w + float(np.sum((back @ w) ** 2))
-        inside -= n_p * float(m_p @ w) ** 2 + (n - n_p) * float(m_n @ w) ** 2
-        return Direction(w, float(m_n @ w), float(_sd(np.array(inside), n)))
+        if self.oversampling == "none" or not missing:
+            return one
+        among = (self.few < held.start) | (self.few >= held.stop)
+        return self._grown(one, among, missing, fold=fold)
 
-    def _grown(
-        self, among: Bools, missing: int, *, fold: int, extra: _Extra
-    ) -> tuple[Floats, _Extra]:
-        """Mean of the few with the synthetic, and what both add to the base."""
+    def _direction(self, w: Floats, one: _Asked) -> Direction:
+        m_n = one.means[1]
+        inside = w @ one.base.gram @ w + float(np.sum((one.back @ w) ** 2))
+        for mean, count in zip(one.means, one.counts, strict=True):
+            inside -= count * float(mean @ w) ** 2
+        return Direction(
+            w,
+            float(m_n @ w),
+            float(standard_deviation(np.array(inside), sum(one.counts))),
+        )
+
+    def _grown(self, one: _Asked, among: Bools, missing: int, *, fold: int) -> _Asked:
+        """The same with the synthetic cases: their mean, and what they add."""
         n = int(among.sum())
+        weights, drawn = None, np.empty((0, self.x.shape[1]))
+        share = among.astype(np.float64)
         if self.oversampling == "sampled":
-            few = self.x[among]
             rng = np.random.default_rng([self.seed, len(self.few), fold])
-            drawn = smote.sampled(few, missing, rng=rng)
-            grown = (few.sum(axis=0) + drawn.sum(axis=0)) / (n + missing)
-            return grown, _Extra(np.concatenate([extra.rows, drawn]))
-        weights = smote.ALONE
-        if self.found is not None:
-            weights = smote.weights_among(self.found, among)
-        # how often each counts, itself and as part of what is drawn
-        share = np.zeros(len(among))
-        share[among] = 1 + missing * weights.drawn / (2 * n)
-        grown = share @ self.x / (n + missing)
-        return grown, _Extra(extra.rows, self.few[among], weights, missing / n)
+            drawn = smote.sampled(self.x[among], missing, rng=rng)
+        else:
+            weights = smote.ALONE
+            if self.found is not None:
+                weights = smote.weights_among(self.found, among)
+            # how often each counts, itself and as part of what is drawn
+            share[among] = 1 + missing * weights.drawn / (2 * n)
+        grown = (share @ self.x + drawn.sum(axis=0)) / (n + missing)
+        m_p, m_n = (one.means[0], grown) if self.flipped else (grown, one.means[1])
+        return replace(
+            one, apart=m_p - m_n, middle=(m_p + m_n) / 2, size=one.size + missing,
+            drawn=drawn, among=among, weights=weights, rho=missing / n,
+        )  # fmt: skip
 
-    def _solved(
-        self, base: Base, ends: tuple[Floats, Floats], *, size: int, extra: _Extra
-    ) -> Floats:
-        """(A + extra − N bbᵀ)⁻¹ v about the base's mean c, b = mean of all − c.
+    def _together(self, asked: Sequence[_Asked]) -> list[Floats]:
+        """All folds at once, in white coordinates."""
+        whitening, white = self.moments.whitening, self.moments.white
+        assert whitening is not None and white is not None
+        centres = [one.base.total / one.base.n for one in asked]
+        columns = [
+            part
+            for one, c in zip(asked, centres, strict=True)
+            for part in (c, one.apart, np.sqrt(one.size) * (one.middle - c))
+        ]
+        turned = solve_triangular(whitening, np.stack(columns, axis=1), lower=True).T
+        parts = [
+            (one.among, one.weights, one.rho)
+            for one in asked
+            if one.weights is not None
+        ]
+        towards, diagonal = stacked(parts, once_more=bool(self.back.any()))
+        systems = Systems(
+            np.stack([b for b in (one.base.white for one in asked) if b is not None]),
+            white[self.few].astype(np.float64),
+            np.ascontiguousarray(turned[0::3]),
+            towards,
+            diagonal,
+            np.ascontiguousarray(turned[2::3]),
+        )
+        found = systems.solve(np.ascontiguousarray(turned[1::3]))
+        return list(solve_triangular(whitening, found.T, lower=True, trans="T").T)
 
-        ``ends`` are v and the mean of all, ``size`` is N. With fewer added rows than
-        axes the inverse changes by as many ranks (Woodbury); otherwise the matrix is
-        made, in white coordinates where something is drawn.
+    def _solved(self, one: _Asked) -> Floats:
+        """(A + added − N bbᵀ)⁻¹ v about the base's mean c, b = mean of all − c.
+
+        With fewer added rows than axes the inverse changes by as many ranks
+        (Woodbury); otherwise the matrix is made.
         """
-        centre = base.total / base.n
-        both = np.stack([ends[0], ends[1] - centre], axis=1)
-        rows, few = extra.rows, extra.few
-        m, again = len(centre), len(rows) > 0 and len(rows) == len(few)
+        base, centre = one.base, one.base.total / one.base.n
+        both = np.stack([one.apart, one.middle - centre], axis=1)
+        rows = one.back - centre
+        if len(one.drawn):
+            rows = np.concatenate([rows, one.drawn - centre])
+        few = rows[:0]
+        if one.weights is not None:
+            few = self.x[one.among] - centre
+        again = 0 < len(one.back) == len(few)
         if not len(rows) and not len(few):
             u = cho_solve((base.factor, True), both)
-        elif max(len(rows), len(few)) >= m or (len(rows) and len(few) and not again):
-            u = self._dense(base, both, extra=extra)
+        elif max(len(rows), len(few)) >= len(centre) or (
+            len(rows) and len(few) and not again
+        ):
+            added = rows.T @ rows
+            if one.weights is not None:
+                added = added + one.rho * (few.T @ one.weights.times(few))
+            scatter = base.gram - np.outer(base.total, centre)
+            factor = factorised(scatter + added, ridge=base.ridge)
+            u = cho_solve((factor, True), both)
         else:
-            x = (self.moments.z[few] if len(few) else rows) - centre
+            x = few if len(few) else rows
             tall = solve_triangular(base.factor, x.T, lower=True)
-            ends_ = solve_triangular(base.factor, both, lower=True)
-            inner, seen = tall.T @ tall, tall.T @ ends_
-            if extra.weights is not None:
+            ends = solve_triangular(base.factor, both, lower=True)
+            inner, seen = tall.T @ tall, tall.T @ ends
+            if one.weights is not None:
                 # where the few come back as well, they weigh once more
                 inner, seen = (
-                    extra.scale * extra.weights.times(part) + (part if again else 0)
+                    one.rho * one.weights.times(part) + (part if again else 0)
                     for part in (inner, seen)
                 )
             inner.flat[:: len(x) + 1] += 1
             change = tall @ np.linalg.solve(inner, seen)
-            u = solve_triangular(base.factor, ends_ - change, lower=True, trans="T")
-        first, second = u[:, 0], u[:, 1]
-        b = both[:, 1]
-        w = first + second * (size * (b @ first) / (1 - size * (b @ second)))
+            u = solve_triangular(base.factor, ends - change, lower=True, trans="T")
+        first, second, b = u[:, 0], u[:, 1], both[:, 1]
+        w = first + second * (one.size * (b @ first) / (1 - one.size * (b @ second)))
         return np.asarray(w, dtype=np.float64)
-
-    def _dense(self, base: Base, both: Floats, *, extra: _Extra) -> Floats:
-        """A + extra made whole, and its inverse times two columns."""
-        centre, whitening = base.total / base.n, self.moments.whitening
-        rows = extra.rows - centre
-        if extra.weights is None or whitening is None or self.moments.white is None:
-            scatter = base.gram - np.outer(base.total, centre) + rows.T @ rows
-            factor = factorised(scatter, ridge=base.ridge)
-            return np.asarray(cho_solve((factor, True), both), dtype=np.float64)
-        assert base.white is not None
-        turned = solve_triangular(
-            whitening, np.column_stack([centre, both, rows.T]), lower=True
-        )
-        x = self.moments.white[extra.few] - turned[:, 0].astype(np.float32)
-        matrix = base.white + extra.scale * extra.weights.moment(x)
-        if len(rows):
-            matrix += turned[:, 3:] @ turned[:, 3:].T
-        u = cho_solve((factorised(matrix, ridge=0.0), True), turned[:, 1:3])
-        return np.asarray(
-            solve_triangular(whitening, u, lower=True, trans="T"), dtype=np.float64
-        )
 
 
 @dataclass(frozen=True)
-class _Extra:
-    """What a trait adds to its base: rows as they are, and the few under weights."""
+class _Asked:
+    """One fold's question, and what its trait adds to the base.
 
-    rows: Floats
-    few: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    ``means`` and ``counts`` are of cases and of controls as they are; ``apart`` and
+    ``middle`` are the difference and the middle of the classes that are compared, of
+    ``size`` participants together. ``back`` (rows) come back into the base, ``drawn``
+    were drawn; those ``among`` the few are drawn towards with ``rho`` · ``weights``.
+    """
+
+    base: Base
+    means: tuple[Floats, Floats]
+    counts: tuple[int, int]
+    apart: Floats
+    middle: Floats
+    size: int
+    back: Floats
+    drawn: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    among: Bools = field(default_factory=lambda: np.empty(0, dtype=bool))
     weights: smote.Weights | None = None
-    scale: float = 0.0
-
-
-def _sides(
-    grown: Floats, means: tuple[Floats, Floats], *, flipped: bool
-) -> tuple[Floats, Floats]:
-    """Cases minus controls and the middle between them, one of them oversampled."""
-    m_p, m_n = (means[0], grown) if flipped else (grown, means[1])
-    return m_p - m_n, (m_p + m_n) / 2
-
-
-def _sd(within: Floats, n: int) -> Floats:
-    sd = np.sqrt(np.maximum(within, 0) / max(n - 2, 1))
-    return np.asarray(np.where(sd > 0, sd, 1.0), dtype=np.float64)
+    rho: float = 0.0

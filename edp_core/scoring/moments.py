@@ -67,8 +67,8 @@ class Moments:
         where nothing is oversampled.
     white
         (n, m) L⁻¹z in single precision. In these coordinates every axis has about the
-        same size, so that what is summed in single precision errs by 10⁻⁶ of each
-        axis and not of the largest.
+        same size, so that rounding is 10⁻⁷ of each axis and not of the largest, and a
+        fold's matrix is near a multiple of the identity.
     """
 
     order: Ints

@@ -19,12 +19,8 @@ from edp_core.errors import InputError
 from edp_core.people.eligibility import Eligibility
 from edp_core.recipe import Scoring
 from edp_core.scoring.checked import Cases, columns_of, held_counts, trait_rows
-from edp_core.scoring.discriminant import (
-    Direction,
-    TraitDirections,
-    TraitRows,
-    shared_directions,
-)
+from edp_core.scoring.directions import Direction, shared_directions
+from edp_core.scoring.discriminant import TraitDirections, TraitRows
 from edp_core.scoring.folds import why_not
 from edp_core.scoring.moments import Base, Moments, factorised
 from edp_core.settings.analysis import Oversampling
@@ -212,9 +208,7 @@ class Scorer:
         # a fold that is not scored may have nobody to learn from
         first = int(self.scored[0])
         nothing = [Direction(np.zeros(0), 0.0, 1.0)] * first
-        return nothing + on_all_cores(
-            lambda f: learnt.of_fold(f, bases[f]), list(self.scored)
-        )
+        return nothing + learnt.of_folds(list(self.scored), bases)
 
     def _shared(self, traits: Sequence[TraitRows]) -> list[list[Direction]]:
         moments = self.moments

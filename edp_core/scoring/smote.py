@@ -23,8 +23,6 @@ NEIGHBOURS = 5
 """Nearest cases drawn towards, as in the paper and in imbalanced-learn."""
 _ROWS = 256
 """Cases compared with all others at a time: bounds memory at 1 kB · n_cases."""
-_THIRD = 128
-"""Axes multiplied at a time: a third of 384, which saves a third of the work."""
 _WHOLE = 6000
 """Cases up to which all are compared with all in one product, of 144 MB at most."""
 
@@ -64,24 +62,6 @@ class Weights:
 
     towards: sparse.csr_array
     drawn: Floats
-
-    def moment(self, x: Singles) -> Floats:
-        """XᵀWX (m, m) of cases (n_cases, m), in single precision.
-
-        It is symmetric: each third of the rows is made from the diagonal on.
-        """
-        right = self.towards @ x
-        right += self.towards.T @ x
-        right /= 2
-        right += self.drawn.astype(np.float32)[:, None] * x
-        m = x.shape[1]
-        product = np.empty((m, m))
-        for start in range(0, m, _THIRD):
-            rows = slice(start, start + _THIRD)
-            product[rows, start:] = x[:, rows].T @ right[:, start:]
-            product[start:, rows] = product[rows, start:].T
-        product /= 3
-        return product
 
     def times(self, matrix: Floats) -> Floats:
         """W times a matrix (n_cases, k)."""
