@@ -134,7 +134,8 @@ def _richest(choice: Choice, code: str, labels: Labels) -> int:
     inputs = data.inputs(choice.organ, choice.encoder)
     cases = inputs.phenome.cases(code)[np.asarray(inputs.seen)]
     kept = fewshot.keep_labels(cases, share=labels.share, seed=labels.seed)
-    return fewshot.choose_cluster(np.asarray(inputs.clusters), kept)
+    counted = inputs.phenome.eligible(code)[np.asarray(inputs.seen)]
+    return fewshot.choose_cluster(np.asarray(inputs.clusters), kept, counted=counted)
 
 
 def island(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,20 @@ from edp_core.scoring import clusters, fewshot, islands
 from edp_core.stats.ranks import rank_test
 
 
+@dataclass(frozen=True)
+class Others:
+    """Whom a score of likeness is tested on, without circularity.
+
+    ``compared`` (n_seen,) bool are those who count for the trait and are not of the
+    cluster, island or group, cases or controls: its controls lie near the mean of its
+    cases whatever their label, so that a comparison with them would show even noise
+    below one half.
+    """
+
+    cases: np.ndarray
+    compared: np.ndarray
+
+
 def like_cluster(
     spec: ClusterSpec,
     inputs: Inputs,
@@ -20,6 +35,7 @@ def like_cluster(
     vectors: np.ndarray,
     cases: np.ndarray,
     labelled: np.ndarray,
+    counted: np.ndarray,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Likeness to the labelled cases of the recipe's clusters, and figures."""
     inside = in_clusters(spec, inputs)
@@ -29,14 +45,17 @@ def like_cluster(
             "choose another cluster; the screen names those with most cases",
         )
     if spec.chosen_with == "kept":
-        chosen = fewshot.choose_cluster(np.asarray(inputs.clusters), labelled)
+        chosen = fewshot.choose_cluster(
+            np.asarray(inputs.clusters), labelled, counted=counted
+        )
         if chosen != spec.cluster:
             raise InputError(
                 f"The recipe takes cluster {spec.cluster}; the kept labels choose "
                 f"{chosen}",
                 f"take cluster {chosen}, or say that it was chosen with all labels",
             )
-    return _like(spec, vectors, labelled & inside, cases=cases)
+    others = Others(cases, counted & ~inside)
+    return _like(spec, vectors, labelled & inside, others=others)
 
 
 def like_island(
@@ -46,6 +65,7 @@ def like_island(
     vectors: np.ndarray,
     cases: np.ndarray,
     labelled: np.ndarray,
+    counted: np.ndarray,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Likeness to the cases of an island of labelled cases, and figures."""
     found = islands.islands(
@@ -68,7 +88,8 @@ def like_island(
             f"The island holds fewer than {inputs.threshold} such cases",
             "choose a larger reach, or a smaller gamma",
         )
-    scores, figures = _like(spec, vectors, members, cases=cases)
+    others = Others(cases, counted & ~found[-1].members)
+    scores, figures = _like(spec, vectors, members, others=others)
     return scores, figures | {"objective": found[-1].value}
 
 
@@ -83,9 +104,11 @@ def like_group(
             f"The group {spec.group} of the recipe is not at hand",
             "draw it again: groups are kept in the study they were drawn in",
         )
-    members, cases = group[seen], None
+    members, others = group[seen], None
     if spec.trait is not None:
         cases = inputs.phenome.cases(spec.trait)[seen]
+        counted = inputs.phenome.eligible(spec.trait)[seen]
+        others = Others(cases, counted & ~members)
         members = members & cases
     if members.sum() < inputs.threshold:
         whom = "such cases" if spec.trait is not None else "people with an image"
@@ -93,9 +116,9 @@ def like_group(
             f"The group holds fewer than {inputs.threshold} {whom}",
             "draw a larger group",
         )
-    scores, figures = _like(spec, vectors, members, cases=cases)
-    if cases is not None:
-        figures["n_cases"] = int(cases.sum())
+    scores, figures = _like(spec, vectors, members, others=others)
+    if others is not None:
+        figures["n_cases"] = int(others.cases.sum())
     return scores, figures
 
 
@@ -129,15 +152,15 @@ def _like(
     vectors: np.ndarray,
     members: np.ndarray,
     *,
-    cases: np.ndarray | None,
+    others: Others | None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     scores = clusters.cluster_score(
         vectors, members, centred=spec.centred, self_excluded=spec.self_excluded
     )
     figures: dict[str, Any] = {"n_members": int(members.sum())}
-    if cases is not None:
-        # No p-value: the members define the score. The AUC is of the other cases.
-        test = rank_test(np.where(members, np.nan, scores), cases & ~members)
+    if others is not None:
+        # No p-value: the members define the score. The AUC is of those elsewhere.
+        test = rank_test(np.where(others.compared, scores, np.nan), others.cases)
         figures |= {
             "auc_others": float(test.auc[0]),
             "auc_others_low": float(test.auc_low[0]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -202,20 +202,27 @@ def _along_axis(spec: AxisSpec, inputs: Inputs) -> tuple[np.ndarray, dict[str, A
     return axes.directed_score(vectors, direction), {"variance_explained": share}
 
 
+class _Labels(NamedTuple):
+    cases: np.ndarray
+    labelled: np.ndarray
+    counted: np.ndarray
+
+
 def _labels(
     spec: GuidedSpec, inputs: Inputs, seen: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Cases among the seen, those whose label is used, and their counts."""
+) -> tuple[_Labels, dict[str, Any]]:
+    """Who has the trait, whose label is used and who counts, of the seen; counts."""
     cases = inputs.phenome.cases(spec.trait)[seen]
     labelled = fewshot.keep_labels(
         cases, share=spec.labels.share, seed=spec.labels.seed
     )
+    counted = inputs.phenome.eligible(spec.trait)[seen]
     counts = {
         "n_cases": int(cases.sum()),
-        "n_controls": int((~cases).sum()),
+        "n_controls": int((counted & ~cases).sum()),
         "n_labelled": int(labelled.sum()),
     }
-    return cases, labelled, counts
+    return _Labels(cases, labelled, counted), counts
 
 
 def _classified(
@@ -226,12 +233,9 @@ def _classified(
     Folds are told where a participant's model depends on them. Those who do not count
     for the trait are scored, but neither learnt from nor tested.
     """
-    cases, labelled, figures = _labels(spec, inputs, seen)
-    counted = inputs.phenome.eligible(spec.trait)[seen]
-    apart = inputs.phenome.eligibility([spec.trait]).among(seen)
-    # a case whose label is not kept is not known to be one, so it trains as a control
-    excluded = ~apart.mask(0, cases & ~labelled)
-    figures["n_controls"] = int((counted & ~cases).sum())
+    (cases, labelled, counted), figures = _labels(spec, inputs, seen)
+    # cases whose label is not kept train as controls, but for those of the set
+    excluded = inputs.phenome.excluded(spec.trait)[seen]
     n = len(inputs.participants)
     folds = fold_partition(n, spec.folds, seed=spec.fold_seed)
     scorer = inputs.memo.get(
@@ -271,13 +275,11 @@ def _like(
     vectors = adjusted_vectors(spec, inputs)
     if isinstance(spec, GroupSpec):
         return likeness.like_group(spec, inputs, vectors=vectors, seen=seen)
-    cases, labelled, counts = _labels(spec, inputs, seen)
-    if isinstance(spec, IslandSpec):
-        scores, figures = likeness.like_island(
-            spec, inputs, vectors=vectors, cases=cases, labelled=labelled
-        )
-    else:
-        scores, figures = likeness.like_cluster(
-            spec, inputs, vectors=vectors, cases=cases, labelled=labelled
-        )
+    labels, counts = _labels(spec, inputs, seen)
+    like = (
+        likeness.like_island(spec, inputs, vectors=vectors, **labels._asdict())
+        if isinstance(spec, IslandSpec)
+        else likeness.like_cluster(spec, inputs, vectors=vectors, **labels._asdict())
+    )
+    scores, figures = like
     return scores, counts | figures

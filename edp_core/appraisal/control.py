@@ -14,6 +14,7 @@ from edp_core.likeness import in_clusters
 from edp_core.phenotype import Inputs, adjusted_vectors
 from edp_core.recipe import ClusterSpec
 from edp_core.scoring import clusters, fewshot
+from edp_core.stats.transform import rank_inverse_normal
 
 
 def control_score(spec: ClusterSpec, inputs: Inputs) -> np.ndarray:
@@ -48,4 +49,6 @@ def control_score(spec: ClusterSpec, inputs: Inputs) -> np.ndarray:
     )
     values = np.full(len(inputs.participants), np.nan)
     values[inputs.seen] = spec.sign * scores
+    if spec.transform == "rank-inverse-normal":
+        values = rank_inverse_normal(values)
     return values

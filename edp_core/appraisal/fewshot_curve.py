@@ -15,8 +15,8 @@ from edp_core.likeness import in_clusters
 from edp_core.phenotype import Inputs, adjusted_vectors
 from edp_core.recipe import ClassifierSpec, ClusterSpec
 from edp_core.scoring import fewshot
-from edp_core.scoring.classifier import score_traits
 from edp_core.scoring.folds import fold_partition
+from edp_core.scoring.scorer import Scorer
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -106,7 +106,7 @@ def fewshot_curve(
             vectors,
             [full, *(d.members for d in draws)],
             folds=everyone[seen],
-            counted=counted,
+            excluded=inputs.phenome.excluded(spec.trait)[seen],
             spec=spec,
         )
     if not np.isfinite(scores[:, 0]).any():
@@ -149,7 +149,10 @@ def _of_cluster(
             "There is no atlas at hand", "run: python -m precompute run STUDY"
         )
     kept_alone = spec.chosen_with == "kept"
-    whole = fewshot.choose_cluster(labels, cases) if kept_alone else spec.cluster
+    counted = inputs.phenome.eligible(spec.trait)[inputs.seen]
+    whole = spec.cluster
+    if kept_alone:
+        whole = fewshot.choose_cluster(labels, cases, counted=counted)
     asked = labels == whole if kept_alone else in_clusters(spec, inputs)
     full = np.asarray(cases & asked)
     if full.sum() < inputs.threshold:
@@ -161,7 +164,11 @@ def _of_cluster(
     for share in shares:
         for seed in _seeds(spec, repeats):
             kept = fewshot.keep_labels(cases, share=share, seed=seed)
-            chosen = fewshot.choose_cluster(labels, kept) if kept_alone else whole
+            chosen = (
+                fewshot.choose_cluster(labels, kept, counted=counted)
+                if kept_alone
+                else whole
+            )
             inside = labels == chosen if kept_alone else asked
             control = fewshot.control_members(kept & inside, inside, seed=seed)
             told = (int(kept.sum()), float(chosen == whole))
@@ -198,7 +205,7 @@ def _discriminants(
     members: Sequence[Bools],
     *,
     folds: np.ndarray,
-    counted: Bools,
+    excluded: Bools,
     spec: ClassifierSpec,
 ) -> Floats:
     """Scores of all draws together; NaN where a training part has none or only cases.
@@ -206,11 +213,10 @@ def _discriminants(
     All draws of all labels are the same people: they are scored once.
     """
     flags = np.stack(members, axis=1)
-    held = np.stack([flags[folds == f].sum(axis=0) for f in np.unique(folds)])
-    sizes = np.array([counted[folds == f].sum() for f in np.unique(folds)])
-    training = flags.sum(axis=0) - held
-    usable = (training > 0).all(axis=0)
-    usable &= (training < (sizes.sum() - sizes)[:, None]).all(axis=0)
+    usable = np.ones(flags.shape[1], dtype=bool)
+    for people in (flags, ~flags & ~excluded[:, None]):  # cases, then controls
+        held = np.stack([people[folds == f].sum(axis=0) for f in np.unique(folds)])
+        usable &= (held < people.sum(axis=0)).all(axis=0)
     if not usable[0]:
         raise InputError(
             "all labels together make no score: a fold's training part has no cases "
@@ -220,15 +226,12 @@ def _discriminants(
     packed = [row.tobytes() for row in np.packbits(flags.T, axis=1)]
     first = {key: at for at, key in reversed(list(enumerate(packed)))}
     asked = [at for at in sorted(first.values()) if usable[at]]
-    found = score_traits(
-        vectors,
-        flags[:, asked],
-        folds=folds,
-        shrinkage=spec.shrinkage,
-        oversampling=spec.oversampling,
-        score=spec.score,
-        eligible=None if counted.all() else counted,
-        seed=spec.fold_seed,
+    scorer = Scorer.of(
+        vectors, folds.astype(np.int64), shrinkage=spec.shrinkage,
+        oversampling=spec.oversampling, score=spec.score, seed=spec.fold_seed,
+    )  # fmt: skip
+    found = scorer.everybody(
+        flags[:, asked], excluded=excluded if excluded.any() else None
     )
     place = {at: column for column, at in enumerate(asked)}
     scores = np.full(flags.shape, np.nan)

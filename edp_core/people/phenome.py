@@ -98,6 +98,21 @@ class Phenome:
         flags: np.ndarray = self.matrix(codes).toarray()
         return flags
 
+    def excluded(self, code: str) -> np.ndarray:
+        """(n_participants,) bool: who may not be a control of a code.
+
+        Raises
+        ------
+        InputError
+            Where nobody has it.
+        """
+        outside = np.zeros(len(self.eids), bool)
+        at = int(self.traits["exclusion"].to_numpy(np.int64)[self.at([code])[0]])
+        if at >= 0:
+            start, end = self.excluded_starts[at : at + 2]
+            outside[self.excluded_rows[start:end]] = True
+        return outside
+
     def eligible(self, code: str) -> np.ndarray:
         """(n_participants,) bool: who counts for a code, as case or as control.
 
@@ -106,13 +121,8 @@ class Phenome:
         InputError
             Where nobody has it.
         """
-        counts = np.ones(len(self.eids), bool)
-        at = int(self.traits["exclusion"].to_numpy(np.int64)[self.at([code])[0]])
-        if at >= 0:
-            start, end = self.excluded_starts[at : at + 2]
-            counts[self.excluded_rows[start:end]] = False
-        counts |= self.cases(code)
-        return counts
+        found: np.ndarray = ~self.excluded(code) | self.cases(code)
+        return found
 
     def eligibility(self, codes: Sequence[str]) -> Eligibility:
         """Exclusion sets of some codes, each once.

@@ -14,6 +14,8 @@ from edp_core.stats.regression import residualise
 
 __all__ = ["Design", "describe_design", "design_matrix", "remove"]
 Floats = NDArray[np.float64]
+_NOTHING = 1e-9
+"""Vectors shorter than this share of the embedding's are rounding."""
 
 
 def design_matrix(table: pd.DataFrame, columns: Sequence[str]) -> Floats:
@@ -60,7 +62,8 @@ def remove(
     Raises
     ------
     InputError
-        Where shapes do not meet, a value is missing, or ``pcs`` are not orthonormal.
+        Where shapes do not meet, a value is missing, ``pcs`` are not orthonormal, or
+        nothing is left.
 
     Notes
     -----
@@ -78,7 +81,7 @@ def remove(
     factors = np.empty((len(z), 0)) if design is None else np.asarray(design, float)
     rest, _ = residualise(z, factors)
     if pcs is None:
-        return rest
+        return _left(rest, z)
     u = np.asarray(pcs, dtype=np.float64)
     if u.ndim != 2 or u.shape[1] != z.shape[1]:
         raise InputError(
@@ -92,4 +95,15 @@ def remove(
         )
     # Components kept in float32 are orthonormal to 1e-7 only; make them exact.
     basis = np.linalg.qr(u.T)[0]
-    return np.asarray(rest - (rest @ basis) @ basis.T, dtype=np.float64)
+    return _left(rest - (rest @ basis) @ basis.T, z)
+
+
+def _left(rest: Floats, z: Floats) -> Floats:
+    """What is left; rounding alone would be scored as if it were a signal."""
+    whole = float(np.linalg.norm(z - z.mean(axis=0)))
+    if float(np.linalg.norm(rest)) <= _NOTHING * whole:
+        raise InputError(
+            "Nothing is left of the embedding: what is removed explains all of it",
+            "remove fewer PCs or covariates",
+        )
+    return np.asarray(rest, dtype=np.float64)

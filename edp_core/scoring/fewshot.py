@@ -89,7 +89,9 @@ def control_members(
     return _chosen(drawn, cluster.size)
 
 
-def choose_cluster(labels: ArrayLike, kept_cases: ArrayLike) -> int:
+def choose_cluster(
+    labels: ArrayLike, kept_cases: ArrayLike, *, counted: ArrayLike | None = None
+) -> int:
     """The cluster in which the kept cases are most enriched, no other label seen.
 
     Parameters
@@ -98,6 +100,9 @@ def choose_cluster(labels: ArrayLike, kept_cases: ArrayLike) -> int:
         (n,) cluster of each participant, below 0 = in none.
     kept_cases
         (n,) bool, the cases whose label is known.
+    counted
+        (n,) bool, who counts for the trait, as in the enrichment table; by default
+        everybody.
 
     Returns
     -------
@@ -117,6 +122,8 @@ def choose_cluster(labels: ArrayLike, kept_cases: ArrayLike) -> int:
             "give one entry for each participant in both",
         )
     inside = cluster >= 0
+    if counted is not None:
+        inside = inside & _mask(counted)
     sizes = np.bincount(cluster[inside])
     both = np.bincount(cluster[inside & kept], minlength=sizes.size)
     n, n_kept = int(sizes.sum()), int(both.sum())

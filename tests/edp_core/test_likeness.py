@@ -254,3 +254,82 @@ def test_words_say_what_was_done(inputs):
     )  # fmt: skip
     assert "Representation Learning based" in text
     assert "Leiden" not in text and "discriminant" not in text
+
+
+def null_study(seed):
+    """Five clusters and a trait drawn at random."""
+    rng = np.random.default_rng(seed)
+    n = 900
+    eids = np.array([f"{10000 + i}" for i in range(n)])
+    clusters = rng.integers(0, 5, n)
+    vectors = rng.normal(size=(5, 6))[clusters] * 2 + rng.normal(size=(n, 6))
+    rows = [(eids[i], "K76") for i in rng.choice(n, 150, replace=False)]
+    table = pd.DataFrame(rows, columns=["eid", "icd10"], dtype="string")
+    group = vectors[:, 0] > np.quantile(vectors[:, 0], 0.7)
+    return Inputs(
+        population="everyone", keys=KEYS | {"atlas": "a" * 16},
+        participants=pd.DataFrame({"eid": eids}),
+        phenome=build_phenome(table, eids)[0], seen=np.arange(n),
+        vectors=vectors.astype(np.float32), clusters=clusters, clustering=CLUSTERING,
+        pc_components=np.eye(6), groups={group_key(eids, group): group},
+    )  # fmt: skip
+
+
+def test_noise_is_not_told_apart_by_likeness_to_a_cluster_or_a_group():
+    """Controls beside the members are left out: near them, whatever they have."""
+    found = {"cluster": [], "group": []}
+    for seed in range(20):
+        inputs = null_study(seed)
+        spec = GroupSpec(
+            **common(phenome=KEYS["phenome"], trait="K76"),
+            group=next(iter(inputs.groups)),
+        )
+        found["group"].append(evaluate(spec, inputs).figures["auc_others"])
+        figures = evaluate(cluster_spec(cluster=1), inputs).figures
+        found["cluster"].append(figures["auc_others"])
+    for values in found.values():
+        error = np.std(values) / len(values) ** 0.5
+        assert abs(np.mean(values) - 0.5) < 4 * error
+        assert error < 0.02
+
+
+def test_the_control_is_transformed_as_the_score_is():
+    inputs = null_study(0)
+    labels = Labels(share=0.5, seed=1)
+    plain = cluster_spec(cluster=1, labels=labels)
+    ranked = plain.model_copy(update={"transform": "rank-inverse-normal"})
+    before, after = (control_score(spec, inputs) for spec in (plain, ranked))
+    np.testing.assert_array_equal(np.argsort(before), np.argsort(after))
+    assert abs(after.mean()) < 1e-9 and after.std() == pytest.approx(1, abs=0.02)
+
+
+def test_who_does_not_count_is_not_compared_and_chooses_no_cluster():
+    inputs = null_study(3)
+    phenome, n = inputs.phenome, len(inputs.participants)
+    cases = phenome.cases("K76")
+    outside = np.arange(n) % 3 == 0
+    at = phenome.at(["K76"])[0]
+    traits = phenome.traits.copy()
+    traits.loc[traits.index[at], "exclusion"] = 0
+    some = replace(
+        inputs,
+        phenome=replace(
+            phenome,
+            traits=traits,
+            excluded_starts=np.array([0, outside.sum()]),
+            excluded_rows=np.flatnonzero(outside).astype(np.int32),
+        ),
+    )
+    figures = evaluate(cluster_spec(cluster=1), some).figures
+    assert figures["n_controls"] == (~outside & ~cases).sum()
+    everyone = evaluate(cluster_spec(cluster=1), inputs)
+    elsewhere = (inputs.clusters != 1) & (~outside | cases)
+    above = (
+        everyone.values[elsewhere & cases][:, None]
+        > everyone.values[elsewhere & ~cases]
+    )
+    assert figures["auc_others"] == pytest.approx(above.mean(), abs=1e-12)
+    kept = cases & ~outside
+    inside = ~outside | cases
+    chosen = choose_cluster(inputs.clusters, kept, counted=inside)
+    assert chosen == choose_cluster(inputs.clusters[inside], kept[inside])

@@ -120,3 +120,12 @@ def test_remove_refuses():
         remove(z, design=np.ones((29, 1)))
     with pytest.raises(InputError, match="vectors have shape"):
         remove(z[0])
+
+
+def test_refuses_to_leave_rounding_only():
+    z = np.random.default_rng(0).normal(size=(50, 4))
+    with pytest.raises(InputError, match="Nothing is left of the embedding"):
+        remove(z, pcs=np.linalg.qr(z[:4])[0])
+    with pytest.raises(InputError, match="Nothing is left of the embedding"):
+        remove(z, design=z @ np.random.default_rng(1).normal(size=(4, 6)))
+    assert np.isfinite(remove(z, pcs=np.eye(4)[:3])).all()
