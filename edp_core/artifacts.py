@@ -36,7 +36,7 @@ VERSIONS = {
     "atlas": 1,
     "scan": 2,
     "enrichment": 2,
-    "stability": 1,
+    "stability": 2,
     "probes": 1,
 }
 """Raise a version when the step's output changes for the same inputs."""

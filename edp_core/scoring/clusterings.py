@@ -13,6 +13,10 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int32]
 _MICRO = 2000
 """Micro-clusters that Ward's method joins where there are more participants."""
+_STARTS = 3
+"""Starts of k-means, of which the best is kept."""
+_GREEDY = 200
+"""Up to so many centres each is the best of several candidates."""
 _CHUNK = 4096
 
 
@@ -35,7 +39,7 @@ def numbered(labels: ArrayLike) -> Labels:
 def k_means(
     vectors: ArrayLike, count: int, *, seed: int = 0, rounds: int = 100
 ) -> Labels:
-    """Spherical k-means: centred unit vectors, Lloyd's algorithm, seeded k-means++.
+    """Spherical k-means: centred unit vectors, Lloyd's algorithm, greedy k-means++.
 
     Parameters
     ----------
@@ -46,7 +50,7 @@ def k_means(
     seed
         Of the first centres. The same seed and input give the same clusters.
     rounds
-        At most so many; it stops where nobody changes cluster.
+        At most so many from each of three starts; it stops where nobody moves.
 
     Returns
     -------
@@ -60,12 +64,22 @@ def k_means(
 
     Notes
     -----
-    Arthur & Vassilvitskii (2007). On unit vectors the squared distance is twice the
-    cosine distance, so it clusters by what Leiden's neighbours are found by. A centre
-    that loses everybody stays where it is.
+    Arthur & Vassilvitskii (2007), greedy as they propose; the best of three starts by
+    sums of squares. On unit vectors the squared distance is twice the cosine distance,
+    so it clusters by what Leiden's neighbours are found by. A centre that loses
+    everybody stays where it is.
     """
     unit = _prepared(vectors, count)
-    return numbered(_lloyd(unit, _first_centres(unit, count, seed=seed), rounds=rounds))
+    rng = np.random.default_rng(seed)
+    best, most = np.zeros(len(unit), np.int64), -np.inf
+    for _ in range(_STARTS):
+        labels = _lloyd(unit, _first_centres(unit, count, rng), rounds=rounds)
+        # the vectors' squares are given: what is not between clusters is within them
+        sizes = np.maximum(np.bincount(labels), 1)
+        between = float(np.sum(np.sum(_sums(unit, labels) ** 2, axis=1) / sizes))
+        if between > most:
+            best, most = labels, between
+    return numbered(best)
 
 
 def ward(
@@ -107,7 +121,8 @@ def ward(
     leaf = np.arange(n)
     if n > max(micro, count):
         some = max(micro, count)
-        leaf = _lloyd(unit, _first_centres(unit, some, seed=seed), rounds=10)
+        first = _first_centres(unit, some, np.random.default_rng(seed))
+        leaf = _lloyd(unit, first, rounds=10)
         leaf = np.unique(leaf, return_inverse=True)[1]
     sizes = np.bincount(leaf).astype(np.float64)
     joined = _ward_tree(_sums(unit, leaf) / sizes[:, None], sizes, count)
@@ -179,24 +194,31 @@ def _prepared(vectors: ArrayLike, count: int) -> Floats:
     return unit_vectors(z, centred=True)
 
 
-def _first_centres(unit: Floats, count: int, *, seed: int) -> Floats:
-    """k-means++; of more than 20 centres per draw, a block at a time."""
-    rng = np.random.default_rng(seed)
+def _first_centres(unit: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """k-means++, greedy; of more than `_GREEDY` centres a block at a time, and not."""
     chosen = [int(rng.integers(len(unit)))]
     nearest = np.maximum(1 - unit @ unit[chosen[0]], 0)
     while len(chosen) < count:
         total = nearest.sum()
-        # many centres are drawn some at a time: the chances change little between
-        some = min(count - len(chosen), max(1, len(chosen) // 8))
         p = nearest / total if total > 0 else None
-        able = len(unit) if p is None else int(np.count_nonzero(p))
-        drawn = rng.choice(len(unit), size=min(some, able), replace=False, p=p)
-        chosen += drawn.tolist()
-        for start in range(0, len(unit), _CHUNK):
-            here = slice(start, start + _CHUNK)
-            far = 1 - (unit[here] @ unit[drawn].T).max(axis=1)
-            nearest[here] = np.maximum(np.minimum(nearest[here], far), 0)
+        if count <= _GREEDY:
+            # as many candidates as scikit-learn: that which leaves the least stays
+            drawn = rng.choice(len(unit), size=2 + int(np.log(count)), p=p)
+            left = np.minimum(nearest[:, None], 1 - unit @ unit[drawn].T)
+            best = int(np.argmin(left.sum(axis=0)))
+            drawn = drawn[[best]]
+            nearest = np.maximum(left[:, best], 0)
+        else:
+            # many are drawn some at a time: the chances change little between
+            some = min(count - len(chosen), max(1, len(chosen) // 8))
+            able = len(unit) if p is None else int(np.count_nonzero(p))
+            drawn = rng.choice(len(unit), size=min(some, able), replace=False, p=p)
+            for start in range(0, len(unit), _CHUNK):
+                here = slice(start, start + _CHUNK)
+                far = 1 - (unit[here] @ unit[drawn].T).max(axis=1)
+                nearest[here] = np.maximum(np.minimum(nearest[here], far), 0)
         nearest[drawn] = 0
+        chosen += drawn.tolist()
     centres: Floats = unit[np.array(chosen)]
     return centres
 

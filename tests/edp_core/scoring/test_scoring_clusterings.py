@@ -6,6 +6,7 @@ from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from edp_core.errors import InputError
+from edp_core.scoring import clusterings
 from edp_core.scoring.clusterings import adjusted_rand, k_means, numbered, ward
 
 
@@ -20,6 +21,13 @@ def _blobs(seed=0, sizes=(80, 200, 120), m=8):
 def _unit(z):
     z = z - z.mean(axis=0)
     return z / np.linalg.norm(z, axis=1)[:, None]
+
+
+def _inertia(unit, labels):
+    return sum(
+        np.sum((unit[labels == q] - unit[labels == q].mean(axis=0)) ** 2)
+        for q in np.unique(labels)
+    )
 
 
 partition = st.lists(st.integers(0, 4), min_size=1, max_size=40)
@@ -55,14 +63,7 @@ def test_blobs_are_found_largest_first(method):
 def test_k_means_is_as_good_as_scikit_learns():
     z, _ = _blobs(1, sizes=(60,) * 8)
     unit = _unit(z)
-
-    def inertia(labels):
-        return sum(
-            np.sum((unit[labels == q] - unit[labels == q].mean(axis=0)) ** 2)
-            for q in np.unique(labels)
-        )
-
-    ours = [inertia(k_means(z, 8, seed=s)) for s in range(5)]
+    ours = [_inertia(unit, k_means(z, 8, seed=s)) for s in range(5)]
     peer = KMeans(8, n_init=20, random_state=0).fit(unit).inertia_
     assert min(ours) == pytest.approx(peer, rel=0.02)
     np.testing.assert_array_equal(k_means(z, 8, seed=3), k_means(z, 8, seed=3))
@@ -71,6 +72,25 @@ def test_k_means_is_as_good_as_scikit_learns():
         axis=2,
     )
     np.testing.assert_array_equal(distance.argmin(axis=1), k_means(z, 8))
+
+
+def test_k_means_finds_as_good_an_optimum_as_scikit_learn_with_one_start():
+    ratios = []
+    for seed in range(30):
+        count, axes = 5 + seed % 20, 6 + seed % 24
+        z, _ = _blobs(seed, sizes=(40,) * count, m=axes)
+        peer = KMeans(count, n_init=1, random_state=seed).fit(_unit(z)).inertia_
+        ratios.append(_inertia(_unit(z), k_means(z, count, seed=seed)) / peer)
+    assert np.mean(np.array(ratios) < 1.03) >= 0.9
+    assert np.mean(ratios) < 1.01
+
+
+def test_more_centres_than_are_drawn_greedily(monkeypatch):
+    z, which = _blobs(5, sizes=(30,) * 40, m=12)
+    greedy = _inertia(_unit(z), k_means(z, 40))
+    monkeypatch.setattr(clusterings, "_GREEDY", 39)
+    assert greedy <= _inertia(_unit(z), k_means(z, 40))
+    assert adjusted_rand(k_means(z, 40), which) > 0.7
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 17])
