@@ -240,7 +240,9 @@ def coarse_controls(
     Where some people are neither cases nor controls, the participants less cases and
     controls would count them, one trait after another. What is left when the whole
     exclusion set is taken off everybody depends on the set alone; that number is
-    rounded to twice the threshold, then the cases outside the set are taken off.
+    rounded to twice the threshold, then the cases outside the set are taken off, if
+    they are all or none. Taken off a round number, any other would be read from it;
+    there the controls themselves are rounded.
 
     Parameters
     ----------
@@ -262,5 +264,8 @@ def coarse_controls(
     inside = np.asarray(in_set, np.int64)
     outside = cases - np.maximum(inside, 0)
     step = 2 * threshold
-    rounded = step * np.round((controls + outside) / step).astype(np.int64) - outside
+    off = np.where((outside == 0) | (outside == cases), outside, 0)
+    rounded = step * np.round((controls + off) / step).astype(np.int64) - off
+    # where that many cannot be, the next lower round number says less than the limit
+    rounded -= np.where((off != outside) & (rounded > total - cases), step, 0)
     return np.where(inside < 0, controls, np.clip(rounded, 0, total - cases))
