@@ -105,7 +105,9 @@ def _members(spec: ClusterSpec, seen: Mapping[str, Any]) -> int | None:
     among = table["cluster"].isin((spec.cluster, *spec.also))
     rows = table[(table["code"] == spec.trait) & among]
     hidden = len(rows) <= len(spec.also) or rows["n_both"].isna().any()
-    if hidden or is_small(seen["n_members"], figures.least()):
+    # the labels elsewhere are told by the difference
+    counts = (seen["n_members"], seen["n_labelled"] - seen["n_members"])
+    if hidden or any(is_small(count, figures.least()) for count in counts):
         return None
     return int(seen["n_members"])
 
@@ -120,6 +122,25 @@ def cautions(spec: Spec) -> list[str]:
             "paper; take out-of-fold for a GWAS."
         ]
     return []
+
+
+def doubts(score: Phenotype, spec: Spec) -> list[str]:
+    """What its own figures say against a score."""
+    if not isinstance(spec, ClassifierSpec):
+        return []
+    seen, found = score.figures, []
+    least = data.study().analysis.min_cases
+    if seen["n_cases"] < least:
+        found.append(
+            f"Fewer than {least} cases: the screen Diseases does not test such a code, "
+            "and neither AUC nor score can be relied on."
+        )
+    if seen["auc"] < 0.5:
+        found.append(
+            "AUC below 0.5: the score does not tell cases from controls. Below one "
+            "half is chance, whatever its p."
+        )
+    return found
 
 
 def warnings(spec: Spec) -> list[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
 from edp_core import likeness
+from edp_core.classified import Labelled, classified
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.inputs import Inputs, check_keys, numbers_of
 from edp_core.recipe import (
@@ -33,9 +34,6 @@ from edp_core.recipe import (
     VectorSpec,
 )
 from edp_core.scoring import adjust, axes, fewshot
-from edp_core.scoring.folds import fold_partition
-from edp_core.scoring.scorer import Scorer
-from edp_core.stats.ranks import rank_test
 from edp_core.stats.transform import rank_inverse_normal
 
 __all__ = [
@@ -202,15 +200,9 @@ def _along_axis(spec: AxisSpec, inputs: Inputs) -> tuple[np.ndarray, dict[str, A
     return axes.directed_score(vectors, direction), {"variance_explained": share}
 
 
-class _Labels(NamedTuple):
-    cases: np.ndarray
-    labelled: np.ndarray
-    counted: np.ndarray
-
-
 def _labels(
     spec: GuidedSpec, inputs: Inputs, seen: np.ndarray
-) -> tuple[_Labels, dict[str, Any]]:
+) -> tuple[Labelled, dict[str, Any]]:
     """Who has the trait, whose label is used and who counts, of the seen; counts."""
     cases = inputs.phenome.cases(spec.trait)[seen]
     labelled = fewshot.keep_labels(
@@ -222,51 +214,18 @@ def _labels(
         "n_controls": int((counted & ~cases).sum()),
         "n_labelled": int(labelled.sum()),
     }
-    return _Labels(cases, labelled, counted), counts
+    return Labelled(cases, labelled, counted), counts
 
 
 def _classified(
     spec: ClassifierSpec, inputs: Inputs, *, seen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
-    """Scores of the seen, everybody's fold (−1 = none), and figures.
-
-    Folds are told where a participant's model depends on them. Those who do not count
-    for the trait are scored, but neither learnt from nor tested.
-    """
-    (cases, labelled, counted), figures = _labels(spec, inputs, seen)
-    # cases whose label is not kept train as controls, but for those of the set
-    excluded = inputs.phenome.excluded(spec.trait)[seen]
-    n = len(inputs.participants)
-    folds = fold_partition(n, spec.folds, seed=spec.fold_seed)
-    scorer = inputs.memo.get(
-        ("scorer", spec.remove_pcs, spec.remove_covariates, spec.folds, spec.fold_seed,
-         spec.shrinkage, spec.oversampling, spec.score),
-        lambda: Scorer.of(
-            adjusted_vectors(spec, inputs), folds[seen].astype(np.int64),
-            shrinkage=spec.shrinkage, oversampling=spec.oversampling,
-            score=spec.score, seed=spec.fold_seed,
-        ),
+    labels, counts = _labels(spec, inputs, seen)
+    scores, folds, figures = classified(
+        spec, inputs, seen=seen, labels=labels,
+        vectors=lambda: adjusted_vectors(spec, inputs),
     )  # fmt: skip
-    scores = scorer.everybody(
-        (cases & labelled)[:, None], excluded=excluded if excluded.any() else None
-    )[:, 0]
-    test = rank_test(
-        np.where(counted, scores, np.nan),
-        cases,
-        inflation=scorer.inflation,
-        axes=scorer.moments.axes if scorer.inflation > 1 else None,
-    )
-    figures |= {
-        "auc": float(test.auc[0]),
-        "auc_low": float(test.auc_low[0]),
-        "auc_high": float(test.auc_high[0]),
-        "log10p": float(test.log10p[0]),
-    }
-    if spec.score != "out-of-fold":
-        return scores, None, figures
-    all_folds = np.full(n, -1, np.int64)
-    all_folds[seen] = folds[seen]
-    return scores, all_folds, figures
+    return scores, folds, counts | figures
 
 
 def _like(

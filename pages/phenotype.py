@@ -20,7 +20,7 @@ with controls:
 
 with result:
     verdict.facts(score, spec)
-    for caution in verdict.cautions(spec):
+    for caution in [*verdict.cautions(spec), *verdict.doubts(score, spec)]:
         st.warning(caution, icon=":material/warning:")
     for warning in verdict.warnings(spec):
         st.info(warning, icon=":material/info:")

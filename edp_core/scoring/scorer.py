@@ -132,8 +132,8 @@ class Scorer:
             if reason:
                 raise InputError(
                     f"The trait cannot be scored: {reason}",
-                    "keep more labels or choose fewer folds; the cluster-guided score "
-                    "needs 2 cases only",
+                    "keep more labels, or another draw of them; the cluster-guided "
+                    "score needs 2 cases only",
                 )
         scores = np.empty((n, len(traits)))
         for start in range(0, len(traits), self.step):

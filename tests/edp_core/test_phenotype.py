@@ -496,3 +496,19 @@ def test_a_cluster_with_too_few_cases_is_refused(recipe, inputs):
         evaluate(recipe("cluster", cluster=0), few)
     labels[np.flatnonzero(cases)[inputs.threshold - 1]] = 0
     assert evaluate(recipe("cluster", cluster=0), few).figures["n_members"] == 5
+
+
+def test_a_held_out_half_counts_its_own_cases(inputs, recipe):
+    found = evaluate(recipe(score="held-out"), inputs)
+    trait = found.spec.trait
+    scored = np.isfinite(found.values)
+    cases, counted = inputs.phenome.cases(trait), inputs.phenome.eligible(trait)
+    assert found.folds is None
+    assert found.figures["n_cases"] == (scored & cases).sum()
+    assert found.figures["n_controls"] == (scored & counted & ~cases).sum()
+    seen = np.zeros(len(cases), bool)
+    seen[inputs.seen] = True
+    trained = found.figures["n_cases_trained_on"]
+    assert trained + found.figures["n_cases"] == (seen & cases).sum()
+    with pytest.raises(InputError, match="One half of the folds holds fewer than"):
+        evaluate(recipe(score="held-out"), replace(inputs, threshold=trained + 1))
