@@ -24,6 +24,7 @@ from edp_core.recipe import (
     IslandSpec,
 )
 from edp_core.store import file_digest
+from edp_core.withdrawals import withdrawal_lists
 
 USER = "local"
 """Who the audit log names while there is no sign-in."""
@@ -120,12 +121,15 @@ def render(specs: list[Spec], genotypes: str | None) -> dict[str, bytes]:
     )
 
 
-def _withdrawn() -> str:
-    """Content of the file of withdrawn participants: it counts at every export."""
-    study = data.study()
-    named = study.populations[study.population].withdrawals
-    path = study.path(named) if named else None
-    return file_digest(path) if path is not None and path.is_file() else ""
+def _withdrawn() -> tuple[tuple[str, str], ...]:
+    """Content of every population's list of the withdrawn: each counts at every export.
+
+    Consent is withdrawn from the study, whichever population names the list.
+    """
+    return tuple(
+        (str(path), file_digest(path) if path.is_file() else "")
+        for path in withdrawal_lists(data.study())
+    )
 
 
 @st.cache_resource(show_spinner="Rendering the files …", max_entries=4)

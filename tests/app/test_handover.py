@@ -45,6 +45,20 @@ def test_who_withdraws_is_left_out_of_the_next_export(specs, own_study):
     assert not any(gone.encode() in content for content in after.values())
 
 
+def test_who_withdraws_in_another_population_is_left_out_too(specs, own_study):
+    file = own_study / "study.toml"
+    file.write_text(
+        file.read_text() + '\n[populations.another]\nwithdrawals = "elsewhere"\n'
+    )
+    (own_study / "elsewhere").write_text("")
+    before = handover.render(specs, None)
+    gone = min(people(before))
+    (own_study / "elsewhere").write_text(gone + "\n")
+    after = handover.render(specs, None)
+    assert people(after) == people(before) - {gone}
+    assert not any(gone.encode() in content for content in after.values())
+
+
 def test_a_changed_study_file_changes_the_export(specs, own_study):
     before = handover.render(specs, None)
     file = own_study / "study.toml"
