@@ -13,6 +13,7 @@ from app import appraisal_charts, data, figures, verdict, widgets
 from edp_core.appraisal.power import (
     FREQUENCIES,
     GENOME_WIDE,
+    LARGEST_ODDS,
     effective_n,
     minimum_effects,
 )
@@ -31,7 +32,8 @@ _METHOD = (
     "Additive model, Hardy–Weinberg proportions, nobody related, covariates unrelated "
     "to the variant. Score: λ = N·q²/(1 − q²), q² = 2f(1 − f)β². Code: "
     "λ = 2f(1 − f)·ln(OR)²·N_eff/4, N_eff = 4/(1/cases + 1/controls). Good for odds "
-    "ratios up to about 1.5."
+    f"ratios up to about 1.5; above {LARGEST_ODDS:g} it is too hopeful, so that these "
+    "are left out."
 )
 _THROUGH = (
     "The same variant sought through the code alone: β/|r|, with r the correlation of "
@@ -55,6 +57,7 @@ COLUMNS: dict[str, ColumnConfig | str | None] = {
     ),
     "n_cases": st.column_config.NumberColumn("Cases", format="localized"),
     "n_effective": st.column_config.NumberColumn("Effective N", format="localized"),
+    "note": st.column_config.TextColumn("No odds ratio because", width="medium"),
 }
 
 
@@ -110,9 +113,15 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
                 f"The code as cases and controls, at p < {GENOME_WIDE:g} with a "
                 f"probability of {POWER:.0%}. Cases: {sizes.n_cases:,}, controls: "
                 f"{sizes.n_controls:,}. Left out: frequencies with fewer than {FEWEST} "
-                "minor alleles expected among the cases.",
+                "minor alleles expected among the cases, and odds ratios above "
+                f"{LARGEST_ODDS:g}, outside the formula's range.",
                 help=_METHOD,
             )
+    if sizes.n_cases and sizes.n_controls and "odds_ratio" not in found:
+        st.caption(
+            f"No odds ratio of the code up to {LARGEST_ODDS:g} is found with this "
+            "power: too few cases. Larger ones are outside the formula's range."
+        )
     st.dataframe(
         found,
         hide_index=True,
@@ -164,8 +173,9 @@ def table(sizes: Sizes) -> pd.DataFrame:
 
     ``frequency``; of a score ``n``, ``beta``, ``variance_explained`` and, where its
     correlation with the code is known, ``beta_through_code``; of a code
-    ``odds_ratio``, ``n_cases`` and ``n_effective``. Effects are missing where too few
-    minor alleles are expected.
+    ``odds_ratio``, ``n_cases``, ``n_effective`` and ``note``, why there is no odds
+    ratio. Effects are missing where too few minor alleles are expected, or where the
+    odds ratio is outside the formula's range.
     """
     found = pd.DataFrame({"frequency": FREQUENCIES})
     if sizes.n is not None and sizes.n > 2:
@@ -185,9 +195,12 @@ def table(sizes: Sizes) -> pd.DataFrame:
             sizes.n_cases + sizes.n_controls, n_cases=sizes.n_cases
         )
         alleles = 2 * effects["frequency"] * min(sizes.n_cases, sizes.n_controls)
-        found["odds_ratio"] = effects["odds_ratio"].round(2).where(alleles >= FEWEST)
+        enough = alleles >= FEWEST
+        found["odds_ratio"] = effects["odds_ratio"].round(2).where(enough)
         found["n_cases"] = sizes.n_cases
         found["n_effective"] = round(effective_n(sizes.n_cases, sizes.n_controls))
+        few = f"fewer than {FEWEST} minor alleles expected"
+        found["note"] = effects["reason"].where(enough, few)
         if found["odds_ratio"].isna().all():
             found = found.drop(columns=["odds_ratio"])
     return found if {"beta", "odds_ratio"} & set(found) else found.iloc[:0]

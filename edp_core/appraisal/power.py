@@ -12,6 +12,9 @@ from edp_core.errors import InputError
 
 Floats = NDArray[np.float64]
 GENOME_WIDE = 5e-8
+LARGEST_ODDS = 2.0
+"""Smallest odds ratios above it are not told: the formula is too hopeful there."""
+TOO_LARGE = f"odds ratio above {LARGEST_ODDS:g}, where the formula is too hopeful"
 FREQUENCIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 """Frequencies of the effect allele a table shows unless told otherwise."""
 
@@ -119,7 +122,9 @@ def minimum_effects(
         for a quantitative trait); ``minor_alleles`` expected among the participants,
         2·n·min(f, 1 − f); ``beta``, the smallest effect: in standard deviations of the
         trait, or for a code as logarithm of the odds ratio; ``variance_explained``
-        (NaN for a code); ``odds_ratio`` = exp(beta) (NaN for a quantitative trait).
+        (NaN for a code); ``odds_ratio`` = exp(beta) (NaN for a quantitative trait);
+        ``reason`` why ``beta`` and ``odds_ratio`` of a code are NaN: they would lie
+        above `LARGEST_ODDS`. Else empty.
 
     Raises
     ------
@@ -132,9 +137,10 @@ def minimum_effects(
     the variant, nobody related. Quantitative: λ = n·q²/(1 − q²) with q² = 2f(1 − f)β².
     Codes: λ = 2f(1 − f)β²·n_effective/4, the score test's to first order in β, the
     information of φ(1 − φ) per person at a share φ of cases being that of
-    n_effective/4. Good for odds ratios up to about 1.5, and only where
-    2·f·n_cases is some dozens: with fewer minor alleles among the cases no test is
-    near normal. See `docs/science.md`.
+    n_effective/4. Good for odds ratios up to about 1.5 and left out above 2 (where 54
+    cases and 522 controls would need 4.0 the power is not 80 % but less), and only
+    where 2·f·n_cases is some dozens: with fewer minor alleles among the cases no test
+    is near normal. See `docs/science.md`.
     """
     f = _frequencies(frequencies)
     _check(alpha=alpha, power=power)
@@ -148,6 +154,7 @@ def minimum_effects(
     else:
         effective = effective_n(n_cases, int(n) - n_cases)
         beta = np.sqrt(4 * wanted / (heterozygosity * effective))
+        beta = np.where(beta > np.log(LARGEST_ODDS), np.nan, beta)
         share, odds_ratio = np.full(f.shape, np.nan), np.exp(beta)
     return pd.DataFrame(
         {
@@ -158,6 +165,7 @@ def minimum_effects(
             "beta": beta,
             "variance_explained": share,
             "odds_ratio": odds_ratio,
+            "reason": np.where(np.isnan(beta), TOO_LARGE, ""),
         }
     )
 

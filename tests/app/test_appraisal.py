@@ -167,7 +167,11 @@ def test_an_effect_of_the_table_is_found_with_the_power_promised():
         4 * found["beta"].to_numpy(), abs=2.1e-3
     )
     alleles = 2 * found["frequency"] * 800
-    assert found["odds_ratio"].notna().tolist() == (alleles >= power.FEWEST).tolist()
+    told = found["odds_ratio"].notna()
+    assert told.any() and (alleles[told] >= power.FEWEST).all()
+    assert found["odds_ratio"].max() <= 2
+    assert (found["note"] == "").tolist() == told.tolist()
+    assert found["note"].str.contains("above 2").any(), "it is said why"
     assert (found["n_effective"] == round(4 / (1 / 800 + 1 / 39_000))).all()
 
 

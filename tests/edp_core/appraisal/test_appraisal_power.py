@@ -36,6 +36,8 @@ def test_a_code_has_the_effect_of_its_effective_size():
     table = minimum_effects(45_714, n_cases=600)
     n_e = effective_n(600, 45_114)
     assert (table["n_effective"] == n_e).all()
+    table = table.dropna(subset=["odds_ratio"])
+    assert len(table) > 4
     f, beta = table["frequency"], np.log(table["odds_ratio"])
     critical = stats.chi2.isf(5e-8, 1)
     power = stats.ncx2.sf(critical, 1, 2 * f * (1 - f) * beta**2 * n_e / 4)
@@ -72,6 +74,29 @@ def test_simulated_codes_are_found_about_as_often():
         fit = sm.Logit(y, sm.add_constant(g.astype(float))).fit(disp=0)
         hits += fit.pvalues[1] < alpha
     assert hits / 300 == pytest.approx(0.8, abs=0.07)
+
+
+def test_odds_ratios_outside_the_range_of_the_formula_are_left_out():
+    table = minimum_effects(576, n_cases=54)
+    assert table[["beta", "odds_ratio"]].isna().all(axis=None)
+    assert table["reason"].str.contains("above 2").all()
+    # the power of the formula's odds ratio is not what it promises
+    rng, f, n_e = np.random.default_rng(0), 0.3, effective_n(54, 522)
+    z = stats.norm.isf(2.5e-8) + stats.norm.ppf(0.8)
+    odds = f / (1 - f) * np.exp(z * np.sqrt(4 / (2 * f * (1 - f) * n_e)))
+    cases = rng.binomial(2, odds / (1 + odds), (4000, 54))
+    others = rng.binomial(2, f, (4000, 522))
+    g = np.concatenate([cases, others], axis=1).astype(float)
+    y = np.arange(576) < 54
+    r = ((g - g.mean(1, keepdims=True)) * (y - y.mean())).mean(1) / (g.std(1) * y.std())
+    hits = np.mean(576 * r**2 > stats.chi2.isf(5e-8, 1))
+    assert abs(hits - 0.8) > 0.05
+    larger = minimum_effects(45_714, n_cases=600)
+    told = larger["odds_ratio"].notna()
+    assert told.any() and not told.all()
+    assert (larger["odds_ratio"].dropna() <= 2).all()
+    assert ((larger["reason"] == "") == told).all()
+    assert (minimum_effects(576)["reason"] == "").all()
 
 
 def test_rare_and_common_are_mirror_images_and_more_people_see_more():
