@@ -119,7 +119,8 @@ def caption(choice: Choice, here: pd.DataFrame, q_line: float | None) -> str:
     size = figures.cluster_size(choice)
     written = size if isinstance(size, str) else f"{size:,}"
     dashed = (
-        "dashed: q = 0.05 (Benjamini–Hochberg over all clusters and codes)"
+        "dashed: q = 0.05 (Benjamini–Hochberg over all clusters and codes, hidden ones "
+        "as p = 1)"
         if q_line is not None
         else "no code shown reaches q = 0.05"
     )

@@ -10,7 +10,7 @@ from edp_core.disclosure import disclose, hide_partition
 from edp_core.nested import coarse_controls, hide_related_within
 from edp_core.people.phenome import Phenome
 from edp_core.people.side import side_of
-from edp_core.stats import fisher
+from edp_core.scoring.enrichment import raw_figures
 from edp_core.stats.multiplicity import benjamini_hochberg_log10
 
 COUNTS = ["n_cluster", "n_cases", "n_both"]
@@ -37,6 +37,9 @@ def disclosed(
     which anything is hidden the adjusted odds ratio is hidden too, and so is why there
     is none: “fewer than 5” would tell a small count from one hidden for its sake.
 
+    q is of the p that are shown, every row that is not counting as a test with p = 1:
+    the q of a row would tell how many hidden p lie below it. So it is conservative.
+
     Parameters
     ----------
     table
@@ -45,7 +48,7 @@ def disclosed(
         (n,) cluster, and row of the phenome, of each participant with an embedding.
     codes
         Those that may be shown at all; the others are left out of the rows, but not of
-        the tests that q corrects for.
+        the number of tests that q corrects for.
 
     Returns
     -------
@@ -55,6 +58,7 @@ def disclosed(
     """
     sizes = np.bincount(labels)
     table = _coarse(table, phenome, labels=labels, seen=seen, threshold=threshold)
+    n_rows = len(table)
     table = table[table["code"].isin(codes)].reset_index(drop=True)
     kept = list(dict.fromkeys(table["code"]))
     cluster, both = table["cluster"].to_numpy(), table["n_both"].to_numpy()
@@ -85,7 +89,20 @@ def disclosed(
     shown["n_cluster"] = shown["n_cluster"].mask(
         shown["restricted"] & shown["n_both"].isna()
     )
+    shown["log10q"] = _q_of_shown(shown, n_rows)
     return shown.drop(columns="n")
+
+
+def _q_of_shown(shown: pd.DataFrame, n_rows: int) -> np.ndarray:
+    """−log₁₀ q; each of ``n_rows`` that is hidden is a test with p = 1, tested or not.
+
+    A row that is shown and has no p (nothing to compare) is no test.
+    """
+    hidden = shown[COUNTS].isna().any(axis=1).to_numpy(bool)
+    p = shown["log10p"].to_numpy(float)
+    tests = np.concatenate([np.where(hidden, 0.0, p), np.zeros(n_rows - len(p))])
+    q = benjamini_hochberg_log10(tests)[: len(p)]
+    return np.where(hidden, np.nan, q)
 
 
 def _coarse(
@@ -128,16 +145,13 @@ def _coarse(
         )
     both, cases = rows["n_both"].to_numpy(), rows["n_cases"].to_numpy()
     inside = np.clip(inside, both, n - cases + both)  # there must be such a table
-    margins = both, inside, cases, n
-    figures = np.array([*fisher.odds_ratio(*margins), fisher.log10p(*margins)])
-    figures[:, cases == 0] = np.nan
+    figures = raw_figures(both, inside, cases, n)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = both / inside
     found = {"n_cluster": inside, "n": n, "share_of_cluster": share}
     found |= dict(zip(RAW, figures, strict=True))
     for name, values in found.items():
         table[name] = _with(table[name], at, values)
-    table["log10q"] = benjamini_hochberg_log10(table["log10p"].to_numpy(float))
     return table
 
 

@@ -98,7 +98,8 @@ ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "log10q": figure_column(
         "−log₁₀ q",
         "%.2f",
-        "Benjamini–Hochberg over all clusters and codes of all vocabularies.",
+        "Benjamini–Hochberg over all clusters and codes of all vocabularies; what is "
+        "hidden counts as a test with p = 1, so that q tells nothing of it.",
     ),
     "adjusted_log10p": figure_column(
         "adjusted −log₁₀ p", "%.2f", "Wald's test of the adjusted odds ratio."

@@ -15,6 +15,7 @@ from edp_core.threads import on_all_cores
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer]
+CONFOUNDED = "the covariates tell the cluster"
 _ADJUSTED = ("adjusted_or", "adjusted_low", "adjusted_high", "adjusted_log10p")
 
 
@@ -53,13 +54,15 @@ def enrichment(
         (prevalence in the cluster) and ``share_of_cases`` = n_both/n_cases (NaN
         without cases); ``odds_ratio``, ``or_low``, ``or_high`` (with ½ in every cell,
         Woolf's 95 % interval); ``log10p`` of Fisher's two-sided test and ``log10q``,
-        Benjamini–Hochberg over all rows. Traits without cases have NaN from the odds
-        ratio on and do not count among the tests.
+        Benjamini–Hochberg over all rows. Where a margin is empty (no cases, or no
+        others; nobody of the cluster counts, or nobody else) there is nothing to
+        compare: NaN from the odds ratio on, and not one of the tests.
 
         With covariates also ``adjusted_or``, ``adjusted_low``, ``adjusted_high`` (95 %)
         and ``adjusted_log10p`` of a logistic regression on the cluster and the
         covariates, ``adjusted_method`` (``ml``, ``firth`` where separated, or empty)
-        and ``adjusted_reason``, empty where it was fitted.
+        and ``adjusted_reason``, empty where it was fitted; no odds ratio is identified
+        where the covariates tell the cluster.
 
     Raises
     ------
@@ -107,21 +110,14 @@ def enrichment(
             "n": n.ravel(),
         }
     )
-    tested = table["n_cases"].to_numpy() > 0
-    counts = [
-        table.loc[tested, name].to_numpy()
-        for name in ("n_both", "n_cluster", "n_cases", "n")
-    ]
-    figures = np.full((5, len(table)), np.nan)
-    figures[0, tested] = counts[0] / counts[2]
-    figures[1:4, tested] = fisher.odds_ratio(*counts)
-    figures[4, tested] = fisher.log10p(*counts)
     with np.errstate(invalid="ignore"):
         table["share_of_cluster"] = table["n_both"] / table["n_cluster"]
-    names = ("share_of_cases", "odds_ratio", "or_low", "or_high", "log10p")
-    for name, values in zip(names, figures, strict=True):
+        table["share_of_cases"] = table["n_both"] / table["n_cases"]
+    counts = [table[name] for name in ("n_both", "n_cluster", "n_cases", "n")]
+    names = ("odds_ratio", "or_low", "or_high", "log10p")
+    for name, values in zip(names, raw_figures(*counts), strict=True):
         table[name] = values
-    table["log10q"] = benjamini_hochberg_log10(figures[4])
+    table["log10q"] = benjamini_hochberg_log10(table["log10p"])
     if covariates is None:
         return table
     given = np.asarray(covariates, dtype=np.float64)
@@ -133,6 +129,30 @@ def enrichment(
     return _adjusted(
         table, code, yes=yes, eligible=eligible, covariates=given[inside], least=least
     )
+
+
+def raw_figures(  # noqa: PLR0917 (one table, as in `fisher`)
+    both: ArrayLike, cluster: ArrayLike, cases: ArrayLike, n: ArrayLike
+) -> Floats:
+    """Odds ratio, its 95 % interval and −log10 of Fisher's p of many tables.
+
+    Parameters
+    ----------
+    both, cluster, cases, n
+        (k,) cases in the cluster, and how many count in it, have the trait, in all.
+
+    Returns
+    -------
+    (4, k), NaN where a margin is empty: there the odds ratio would be of the ½ added to
+    the cells alone, and p = 1 of no test.
+    """
+    counts = np.array([both, cluster, cases, n], dtype=np.int64)
+    _, row, column, total = counts
+    some = (row > 0) & (row < total) & (column > 0) & (column < total)
+    figures = np.full((4, some.size), np.nan)
+    figures[:3, some] = fisher.odds_ratio(*counts[:, some])
+    figures[3, some] = fisher.log10p(*counts[:, some])
+    return figures
 
 
 def _check(eligible: Eligibility, has: sparse.csr_array) -> None:
@@ -186,6 +206,8 @@ def _adjusted(
         for name in ("n_both", "n_cluster", "n_cases", "n")
     )
     enough = np.minimum.reduce([a, r - a, c - a, n - r - c + a]) >= least
+    enough &= np.minimum.reduce([r, n - r, c, n - c]) > 0
+    confounded = np.zeros((n_clusters, n_traits), bool)
     figures = np.full((4, n_clusters, n_traits), np.nan)
     method = np.full((n_clusters, n_traits), "", dtype=object)
 
@@ -208,12 +230,15 @@ def _adjusted(
         )
         figures[:, wanted, trait] = logistic.wald(found)
         method[wanted, trait] = np.where(found.firth, "firth", "ml")
+        confounded[wanted, trait] = found.confounded
 
     on_all_cores(fit, range(n_traits))
     fitted = np.isfinite(figures[0])
-    reason = np.where(
-        fitted, "", np.where(enough, "did not converge", f"fewer than {least} people")
-    )
+    # an empty margin has no reason of its own: it would count those who do not count
+    reason = np.full(fitted.shape, "did not converge", dtype=object)
+    reason[fitted] = ""
+    reason[confounded] = CONFOUNDED
+    reason[~enough] = f"fewer than {max(least, 1)} people"
     for name, values in zip(_ADJUSTED, figures, strict=True):
         table[name] = values.ravel()
     table["adjusted_method"] = np.where(fitted, method, "").ravel().astype(str)

@@ -16,6 +16,8 @@ _ROUNDS = 60
 _STEP = 2.0
 """Longest step of a coefficient, so that a bad start does not throw it away."""
 _CONVERGED = 1e-9
+_TOLD = 1e-8
+"""Share of a group that covariates must leave untold for its odds ratio to exist."""
 _ENDLESS = 12.0
 """Coefficient of a standardised covariate that only separation brings about."""
 
@@ -39,12 +41,14 @@ class Fit(NamedTuple):
     """Log odds ratio of each group with its standard error, each (n_groups,).
 
     ``firth`` tells where the estimate is penalised because ordinary likelihood has no
-    maximum; NaN where even that did not converge.
+    maximum; NaN where even that did not converge. ``confounded`` tells where covariates
+    tell the group, so that data know nothing of the odds ratio; NaN too.
     """
 
     log_odds: Floats
     error: Floats
     firth: NDArray[np.bool_]
+    confounded: NDArray[np.bool_]
 
 
 def patterns(covariates: ArrayLike) -> Patterns:
@@ -96,7 +100,9 @@ def group_odds(values: Floats, total: Floats, *, inside: Floats, cases: Floats) 
     -------
     Fit
         Of γ for each group. Groups whose 2 × 2 table has an empty cell, or in whose
-        model a covariate tells cases and others apart, have Firth's estimate.
+        model a covariate tells cases and others apart, have Firth's estimate. Groups
+        that covariates tell (the women, where sex is one), and groups of nobody or of
+        everybody, have none: any γ is made up for by β.
 
     Notes
     -----
@@ -108,12 +114,40 @@ def group_odds(values: Floats, total: Floats, *, inside: Floats, cases: Floats) 
     within, everyone = cases[:, :-1], cases[:, -1]
     # among those of one sex, sex is one more intercept
     values = values[:, _independent(values[total > 0])]
+    confounded = _told(values, total, inside)
+    open_ = np.flatnonzero(~confounded)
+    log_odds, error = np.full((2, inside.shape[1]), np.nan)
+    firth = np.zeros(inside.shape[1], bool)
+    log_odds[open_], error[open_], firth[open_] = _fitted(
+        values, total, inside=inside[:, open_], within=within[:, open_], cases=everyone
+    )
+    return Fit(log_odds, error, firth, confounded)
+
+
+def _told(values: Floats, total: Floats, inside: Floats) -> NDArray[np.bool_]:
+    """Groups, (n_groups,), whose members are a linear function of the covariates.
+
+    What regression on the covariates leaves of a group's 0 and 1 is Σ (1 − fitted)
+    over its members.
+    """
+    used = total > 0
+    root = np.sqrt(total[used])[:, None]
+    basis = np.linalg.qr(values[used] * root)[0]
+    size = inside.sum(axis=0)
+    left = size - np.sum((basis.T @ (inside[used] / root)) ** 2, axis=0)
+    return np.asarray(left <= _TOLD * size)
+
+
+def _fitted(
+    values: Floats, total: Floats, *, inside: Floats, within: Floats, cases: Floats
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """γ, its standard error, and whether they are Firth's, of identified groups."""
     table = np.stack(
         [
             within.sum(axis=0),
             (inside - within).sum(axis=0),
-            everyone.sum() - within.sum(axis=0),
-            total.sum() - everyone.sum() - (inside - within).sum(axis=0),
+            cases.sum() - within.sum(axis=0),
+            total.sum() - cases.sum() - (inside - within).sum(axis=0),
         ]
     )
     odds = np.log(table + 0.5)
@@ -122,7 +156,7 @@ def group_odds(values: Floats, total: Floats, *, inside: Floats, cases: Floats) 
     start[-1] = odds[0] - odds[1] - odds[2] + odds[3]
     outside = total[:, None] - inside
     found, error, settled = _newton(
-        values, start, inside=inside, outside=outside, within=within, everyone=everyone
+        values, start, inside=inside, outside=outside, within=within, everyone=cases
     )
     settled &= np.all(table > 0, axis=0)
     settled &= np.all(np.abs(found[1:]) < _ENDLESS, axis=0)
@@ -135,9 +169,9 @@ def group_odds(values: Floats, total: Floats, *, inside: Floats, cases: Floats) 
             ]
         )
         people = np.concatenate([inside[:, q], outside[:, q]])
-        ill = np.concatenate([within[:, q], everyone - within[:, q]])
+        ill = np.concatenate([within[:, q], cases - within[:, q]])
         found[-1, q], error[q] = _firth(x, people, cases=ill, start=start[:, q])
-    return Fit(found[-1], error, firth)
+    return found[-1], error, firth
 
 
 def wald(fit: Fit) -> tuple[Floats, Floats, Floats, Floats]:
@@ -210,17 +244,20 @@ def _newton(
 def _firth(
     x: Floats, people: Floats, *, cases: Floats, start: Floats
 ) -> tuple[float, float]:
-    """Penalised estimate and standard error of the last coefficient."""
+    """Penalised estimate and standard error of the last coefficient, identified."""
     theta = np.clip(start, -5.0, 5.0)
     used = people > 0
     x, people, cases = x[used], people[used], cases[used]
     for _ in range(8 * _ROUNDS):
         p = expit(x @ theta)
         w = people * p * (1 - p)
-        covariance = np.linalg.pinv(x.T @ (x * w[:, None]))
+        try:
+            covariance = np.linalg.inv(x.T @ (x * w[:, None]))
+        except np.linalg.LinAlgError:  # weights have faded away
+            break
         hat = w * np.sum(x @ covariance * x, axis=1)
         step = covariance @ (x.T @ (cases - people * p + hat * (0.5 - p)))
         theta = theta + np.clip(step, -0.5, 0.5)
-        if np.abs(step).max() < _CONVERGED:
+        if np.abs(step).max() < _CONVERGED and covariance[-1, -1] > 0:
             return float(theta[-1]), float(np.sqrt(covariance[-1, -1]))
     return float("nan"), float("nan")

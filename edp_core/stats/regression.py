@@ -192,7 +192,7 @@ def log10p_r2(r2: float, *, df_model: int, df_residual: int) -> float:
     a, b, x = df_residual / 2, df_model / 2, 1 - r2
     p = float(betainc(a, b, x))
     if p > 1e-280:
-        return max(-float(np.log10(p)), 0.0)
+        return max(0.0, -float(np.log10(p)))  # in this order: −0.0 is no figure
     front = a * np.log1p(-r2) + b * np.log(r2) - np.log(a) - float(betaln(a, b))
     return float(-(front - np.log(_beta_fraction(a, b, x))) / np.log(10))
 

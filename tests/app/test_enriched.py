@@ -173,7 +173,64 @@ def test_a_code_that_is_not_listed_still_counts_among_the_tests():
     both = few.merge(all_, on=["cluster", "code"]).dropna(subset=["log10q_x"])
     both = both.dropna(subset=["log10q_y"])
     assert len(both)
-    assert both["log10q_x"].to_numpy() == pytest.approx(both["log10q_y"].to_numpy())
+    # as a test with p = 1: q is no smaller than with the code, nor than p·m/rank
+    assert (both["log10q_x"] <= both["log10q_y"] + 1e-12).all()
+    strongest = few["log10p"].max()
+    assert few["log10q"].max() == pytest.approx(strongest - np.log10(len(raw)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_q_is_of_what_is_shown_and_only_larger_than_the_whole_tables(seed):
+    phenome, labels = study(seed)
+    raw, shown = raw_of(phenome, labels), shown_of(phenome, labels)
+    known = shown["log10p"].notna()
+    assert 0 < known.sum() < len(raw)
+    p = np.ones(len(raw))
+    p[: known.sum()] = 10 ** -shown.loc[known, "log10p"].to_numpy(float)
+    expected = stats.false_discovery_control(p)[: known.sum()]
+    found = 10 ** -shown.loc[known, "log10q"].to_numpy(float)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert shown.loc[~known, "log10q"].isna().all()
+    exact = known & ~shown["restricted"]
+    both = shown[exact].merge(raw, on=["cluster", "code"], suffixes=("", "_true"))
+    assert len(both)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_q_tells_nothing_of_the_p_that_are_hidden(seed):
+    phenome, labels = study(seed)
+    raw, shown = raw_of(phenome, labels), shown_of(phenome, labels)
+    keys = ["cluster", "code"]
+    hidden = raw.merge(shown, on=keys, suffixes=("", "_shown"))["log10q_shown"].isna()
+    assert hidden.any()
+    tables = []
+    for strong in (0.0, 50.0, np.nan):
+        other = raw.copy()
+        other.loc[hidden.to_numpy(), ["log10p", "log10q"]] = strong
+        tables.append(
+            disclosed(other, phenome, labels=labels, seen=np.arange(len(labels)),
+                      codes=NAMED, threshold=T)
+        )  # fmt: skip
+    for table in tables:
+        pd.testing.assert_frame_equal(table, shown)
+
+
+def test_a_shown_code_that_all_have_has_no_figure_and_is_no_test():
+    labels = np.repeat([0, 1], 100).astype(np.int32)
+    phenome, _ = study(0, n=200)
+    raw = raw_of(phenome, labels)
+    at = raw["code"] == "401.1"
+    size = raw.loc[at, "n_cluster"]
+    raw.loc[at, "n_cases"] = raw.loc[at, "n"]
+    raw.loc[at, "n_both"] = size
+    raw.loc[at, [*RAW, "log10q"]] = np.nan
+    kwargs = {"labels": labels, "seen": np.arange(200), "threshold": T}
+    shown = disclosed(raw, phenome, codes=NAMED, **kwargs)
+    here = shown["code"] == "401.1"
+    assert (shown.loc[here, "n_both"] == 100).all()
+    assert shown.loc[here, [*RAW, "log10q"]].isna().all(axis=None)
+    without = disclosed(raw[~at], phenome, codes=NAMED, **kwargs)
+    assert shown[~here].reset_index(drop=True).equals(without)
 
 
 @given(st.floats(-1e12, 1e12, allow_nan=False).filter(lambda v: abs(v) > 1e-12))

@@ -75,6 +75,49 @@ def test_pairs_with_too_few_have_the_reason_and_no_number():
     assert table.loc[~few, "adjusted_or"].notna().all()
 
 
+def test_an_empty_margin_is_no_test_and_does_not_dilute_the_others():
+    """Traits all or nobody has; a cluster of which nobody counts, or nobody else."""
+    rng = np.random.default_rng(3)
+    labels = np.repeat([0, 1, 2], 200)
+    cases = np.zeros((600, 5), bool)
+    cases[:, 0] = rng.random(600) < np.where(labels == 0, 0.4, 0.2)
+    cases[:, 1] = True
+    cases[:, 3] = cases[:, 4] = (rng.random(600) < 0.3) & (labels == 0)
+    outside = labels != 0
+    eligible = _eligible(np.column_stack([outside, labels == 1]), [-1, -1, -1, 0, 1])
+    table = enrichment(
+        labels, cases, eligible=eligible, covariates=rng.random((600, 1)), least=0
+    )
+    of = table.set_index(["trait", "cluster"])
+    assert (of.loc[3, "n_cluster"] == [200, 0, 0]).all()
+    figures = ["odds_ratio", "or_low", "or_high", "log10p", "log10q", "adjusted_or"]
+    empty = [(t, q) for t in (1, 2, 3) for q in range(3)] + [(4, 1)]
+    assert of.loc[empty, figures].isna().all(axis=None)
+    assert (of.loc[empty, "adjusted_reason"] == "fewer than 1 people").all()
+    tested = of.drop(index=empty)
+    assert np.isfinite(tested[figures].to_numpy(float)).all()
+    peer = stats.false_discovery_control(10 ** -tested["log10p"].to_numpy())
+    np.testing.assert_allclose(10 ** -tested["log10q"], peer, rtol=1e-9)
+    assert (of.loc[1, "share_of_cluster"] == 1).all()
+    assert of.loc[3, "share_of_cases"].tolist() == [1, 0, 0]
+
+
+def test_clusters_that_are_the_sexes_have_the_reason_and_no_adjusted_figure():
+    rng = np.random.default_rng(4)
+    n = 2000
+    sex, age = rng.random(n) < 0.5, rng.uniform(45, 80, n).round(1)
+    cases = rng.random((n, 1)) < np.where(sex, 0.3, 0.1)[:, None]
+    table = enrichment(sex.astype(int), cases, covariates=np.column_stack([age, sex]))
+    assert (table["log10p"] > 10).all()
+    adjusted = ["adjusted_or", "adjusted_low", "adjusted_high", "adjusted_log10p"]
+    assert table[adjusted].isna().all(axis=None)
+    assert (table["adjusted_reason"] == "the covariates tell the cluster").all()
+    assert (table["adjusted_method"] == "").all()
+    by_age = enrichment(sex.astype(int), cases, covariates=age[:, None])
+    assert (by_age["adjusted_reason"] == "").all()
+    assert by_age["adjusted_log10p"].min() > 10
+
+
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_margins_of_tiny_tables(data):
@@ -89,9 +132,13 @@ def test_margins_of_tiny_tables(data):
     assert (table["n"] == np.tile(
         (cases | ~excluded).sum(axis=0), len(table) // traits
     )).all()  # fmt: skip
-    known = table["n_cases"] > 0
-    assert np.isfinite(table.loc[known, ["log10p", "odds_ratio"]]).all(axis=None)
-    assert table.loc[~known, "log10p"].isna().all()
+    known = np.ones(len(table), bool)
+    for name in ("n_cluster", "n_cases"):
+        known &= (table[name] > 0) & (table[name] < table["n"])
+    figures = ["odds_ratio", "or_low", "or_high", "log10p", "log10q"]
+    assert np.isfinite(table.loc[known, figures]).all(axis=None)
+    assert table.loc[~known, [*figures, "adjusted_or"]].isna().all(axis=None)
+    assert (table.loc[~known, "adjusted_reason"] == "fewer than 5 people").all()
 
 
 def test_what_does_not_meet_is_refused():

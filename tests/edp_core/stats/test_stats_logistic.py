@@ -115,6 +115,54 @@ def test_separated_tables_have_firths_estimate(how):
     assert np.isfinite(wald(found)).all()
 
 
+def test_a_group_that_covariates_tell_has_no_odds_ratio_and_disturbs_no_other():
+    _, cases, covariates = _people(6)
+    sex = covariates[:, 1].astype(int)
+    assert cases[sex == 0].any() and cases[sex == 1].any()
+    both = _fit(sex, cases, covariates)
+    assert both.confounded.all() and not both.firth.any()
+    assert np.isnan(wald(both)).all()
+    # the men are one group, the women two: only the men are told by sex
+    half = np.random.default_rng(6).random(len(sex)) < 0.4
+    three = _fit(np.where(sex == 0, 0, 1 + half), cases, covariates)
+    assert three.confounded.tolist() == [True, False, False]
+    assert np.isnan([three.log_odds[0], three.error[0]]).all()
+    x = patterns(covariates)
+    for q in (1, 2):
+        here = (sex == 1) & (half == (q == 2))
+        design = np.column_stack([here, x.values[x.of]]).astype(float)
+        peer = sm.Logit(cases.astype(float), design).fit(disp=False, tol=1e-12)
+        assert three.log_odds[q] == pytest.approx(peer.params[0], abs=1e-8)
+        assert three.error[q] == pytest.approx(peer.bse[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("few", [0, 1, 3])
+def test_only_what_is_told_altogether_is_confounded(few):
+    """A rank decides, as of the design made in full, separated or not."""
+    _, cases, covariates = _people(7, n=800)
+    sex = covariates[:, 1].astype(int)
+    groups = sex.copy()
+    groups[:few] = 1 - groups[:few]
+    for ill in (cases, cases & (sex == 1)):
+        found = _fit(groups, ill, covariates)
+        x = patterns(covariates)
+        design = np.column_stack([x.values[x.of], groups == 1])
+        told = np.linalg.matrix_rank(design) < design.shape[1]
+        assert told == (few == 0)
+        assert found.confounded.tolist() == [told, told]
+        assert np.isnan(found.log_odds).all() or not told
+
+
+def test_a_group_of_everybody_or_nobody_is_told_by_the_intercept():
+    ones = np.ones((1, 1))
+    found = group_odds(
+        ones, 9 * ones[0], inside=np.array([[9.0, 0.0, 4.0]]),
+        cases=np.array([[3.0, 0.0, 2.0, 3.0]]),
+    )  # fmt: skip
+    assert found.confounded.tolist() == [True, True, False]
+    assert np.exp(found.log_odds[2]) == pytest.approx(2 * 4 / (2 * 1))
+
+
 def test_under_the_null_p_is_uniform():
     rng = np.random.default_rng(4)
     groups, _, covariates = _people(5, n=4000)
