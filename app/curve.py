@@ -136,7 +136,7 @@ def table(spec: ClassifierSpec | ClusterSpec) -> tuple[pd.DataFrame, list[str]]:
                 bar.empty()
                 raise
             untold.append(
-                f"{share:.0%} of the labels cannot choose a cluster in every draw: "
+                f"No line of clusters chosen anew at {share:.0%} of the labels: "
                 f"{error.message}."
             )
             continue

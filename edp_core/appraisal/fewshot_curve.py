@@ -20,6 +20,7 @@ from edp_core.scoring.scorer import Scorer
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+_TOO_FEW = "too few labels to make a score"
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 COLUMNS = (
     "share", "drawn", "n_labels", "n_members", "repeats", "scored", "same_cluster",
@@ -65,7 +66,9 @@ def fewshot_curve(
         (1 where ``chosen_with`` is ``all``; NaN for the classifier); ``pearson`` and
         ``spearman``, means over the scored repeats, each with ``_low`` and ``_high``,
         2.5th and 97.5th percentile over them; ``reason``: empty, or why none could be
-        scored. ``n_labels`` and ``n_members`` count people: mask them where shown.
+        scored. A draw whose kept cases choose no cluster has no members, is not scored
+        and did not choose the same. ``n_labels`` and ``n_members`` count people: mask
+        them where shown.
 
     Raises
     ------
@@ -126,13 +129,17 @@ def fewshot_curve(
 
 @dataclass(frozen=True)
 class _Draw:
-    """People a score is made from, ``members`` (n_seen,) bool, and why they are."""
+    """People a score is made from, ``members`` (n_seen,) bool, and why they are.
+
+    ``unscored`` says why there is no score, where there is none.
+    """
 
     share: float
     drawn: str
     members: Bools
     n_labels: int
     same_cluster: float = np.nan
+    unscored: str = _TOO_FEW
 
 
 def _of_cluster(
@@ -164,14 +171,15 @@ def _of_cluster(
     for share in shares:
         for seed in _seeds(spec, repeats):
             kept = fewshot.keep_labels(cases, share=share, seed=seed)
-            chosen = (
-                fewshot.choose_cluster(labels, kept, counted=counted)
-                if kept_alone
-                else whole
-            )
-            inside = labels == chosen if kept_alone else asked
+            inside, same, why = asked, True, _TOO_FEW
+            if kept_alone:
+                try:
+                    chosen = fewshot.choose_cluster(labels, kept, counted=counted)
+                    inside, same = labels == chosen, chosen == whole
+                except InputError as error:  # one unlucky draw is no end of the curve
+                    inside, same, why = np.zeros_like(asked), False, error.message
             control = fewshot.control_members(kept & inside, inside, seed=seed)
-            told = (int(kept.sum()), float(chosen == whole))
+            told = (int(kept.sum()), float(same), why)
             draws.append(_Draw(share, "labels", kept & inside, *told))
             draws.append(_Draw(share, "control", control, *told))
     return draws, full
@@ -252,6 +260,7 @@ def _row(
     at = [i for i, d in enumerate(draws) if (d.share, d.drawn) == (share, drawn)]
     scored = [i for i in at if np.isfinite(pearson[i])]
     clustered = not np.isnan(draws[at[0]].same_cluster)
+    reasons = [draws[i].unscored for i in at]
     n_members = float(np.mean([draws[i].members.sum() for i in at]))
     row: dict[str, float | int | str] = {
         "share": share,
@@ -261,7 +270,7 @@ def _row(
         "repeats": len(at),
         "scored": len(scored),
         "same_cluster": float(np.mean([draws[i].same_cluster for i in at])),
-        "reason": "" if scored else "too few labels to make a score",
+        "reason": "" if scored else "; ".join(dict.fromkeys(reasons)),
     }
     for name, values in (("pearson", pearson), ("spearman", spearman)):
         low, high = (

@@ -14,6 +14,7 @@ from edp_core.people.assemble import build_phenome
 from edp_core.phenotype import Labels, evaluate
 from edp_core.recipe import ClassifierSpec, Clustering, ClusterSpec
 from edp_core.scoring.clusters import cluster_score
+from edp_core.scoring.fewshot import keep_labels
 
 N, AXES = 600, 12
 KEYS = dict(
@@ -149,6 +150,43 @@ def test_too_few_labels_are_told_and_not_guessed(inputs):
     assert set(one["reason"]) == {"too few labels to make a score"}
     two = fewshot_curve(CLUSTER, inputs, shares=(1e-4,), repeats=4)
     assert set(two["reason"]) == {"too few labels to make a score"}
+
+
+def test_a_draw_that_chooses_no_cluster_is_not_scored_and_ends_nothing(inputs):
+    cases = inputs.phenome.cases("K76")[inputs.seen]
+    spec = CLUSTER.model_copy(update={"chosen_with": "kept"})
+    labels = np.where(inputs.clusters == 2, 2, -1)  # many cases are in no cluster
+    labels[np.flatnonzero((labels < 0) & ~cases)[:200]] = 0
+    how = replace(inputs, clusters=labels)
+    share, repeats = 2 / cases.sum(), 40
+    kept = [keep_labels(cases, share=share, seed=seed) for seed in range(repeats)]
+    found = [int((k & (labels == 2)).sum()) for k in kept]
+    row = fewshot_curve(spec, how, shares=(share,), repeats=repeats).iloc[0]
+    assert 0 < found.count(0) < repeats, "some draws choose a cluster and some do not"
+    assert row["n_labels"] == 2 and row["repeats"] == repeats
+    assert row["scored"] == sum(n > 1 for n in found)  # one has only itself
+    assert row["same_cluster"] == pytest.approx(1 - found.count(0) / repeats)
+    assert row["n_members"] == pytest.approx(np.mean(found))
+    assert row["reason"] == "" and np.isfinite(row["pearson"])
+
+
+def test_a_share_of_which_no_draw_chooses_a_cluster_says_why(inputs):
+    cases = inputs.phenome.cases("K76")[inputs.seen]
+    spec = CLUSTER.model_copy(update={"chosen_with": "kept"})
+    share, repeats = 1e-4, 4
+    kept = [keep_labels(cases, share=share, seed=seed) for seed in range(repeats)]
+    labels = np.where(np.any(kept, axis=0), -1, inputs.clusters)
+    rows = fewshot_curve(
+        spec, replace(inputs, clusters=labels), shares=(share, 1.0), repeats=repeats
+    )
+    few, whole = rows[rows["share"] == share], rows[rows["share"] == 1]
+    assert (few["repeats"] == repeats).all() and (few["scored"] == 0).all()
+    assert (few["n_members"] == 0).all() and (few["same_cluster"] == 0).all()
+    assert set(few["reason"]) == {
+        "no cluster is richer in the kept cases than the others"
+    }
+    assert few["pearson"].isna().all()
+    assert (whole["reason"] == "").all() and whole["pearson"].iat[0] == pytest.approx(1)
 
 
 def test_refuses(inputs):
