@@ -171,11 +171,11 @@ def place(
             if held and not inside.any() and not meets.any():
                 free = side
                 break
-        if free < 0 and not chosen:
+        if free < 0:  # no room: the ring marks the chosen one all the same
             continue
-        box = SIDES[max(free, 0)].box(x, y, 7.0 * len(text))
+        box = SIDES[free].box(x, y, 7.0 * len(text))
         taken = np.vstack([taken, box])
-        rows.append((text, row.percentage, row.log10p, chosen, max(free, 0)))
+        rows.append((text, row.percentage, row.log10p, chosen, free))
     names = ["label", "percentage", "log10p", "chosen", "side"]
     return pd.DataFrame(rows, columns=names)
 
