@@ -32,14 +32,16 @@ _METHOD = (
     "Additive model, Hardy–Weinberg proportions, nobody related, covariates unrelated "
     "to the variant. Score: λ = N·q²/(1 − q²), q² = 2f(1 − f)β². Code: "
     "λ = 2f(1 − f)·ln(OR)²·N_eff/4, N_eff = 4/(1/cases + 1/controls). Good for odds "
-    f"ratios up to about 1.5; above {LARGEST_ODDS:g} it is too hopeful, so that these "
-    "are left out."
+    f"ratios up to about 1.5; those above {LARGEST_ODDS:g} are outside its range and "
+    "left out."
 )
 _THROUGH = (
     "The same variant sought through the code alone: β/|r|, with r the correlation of "
     "the out-of-fold score with the code. It holds for a variant that acts on the code "
     "only through what the score measures; others may be found better by the code."
 )
+WHOLE = ", of the whole cohort, not only of people with images"
+TITLES = {"n": "N", "n_cases": "Cases", "n_effective": "Effective N"}
 COLUMNS: dict[str, ColumnConfig | str | None] = {
     "frequency": st.column_config.NumberColumn("Allele frequency", format="%.3f"),
     "n": st.column_config.NumberColumn("N", format="localized"),
@@ -70,6 +72,21 @@ class Sizes:
     n_controls: int | None = None
     r: float | None = None
     """Correlation of the score with the code, where it is not circular."""
+    coarse: frozenset[str] = frozenset()
+    """Numbers the screens state coarsely: each is written “about” here too."""
+
+    def said(self, name: str) -> str:
+        """A number as captions state it, by its field or as ``n_effective``."""
+        value = self.n_effective if name == "n_effective" else getattr(self, name)
+        about = "about " if name in self.coarse else ""
+        return f"{about}{value:,}"
+
+    @property
+    def n_effective(self) -> int | None:
+        """Effective N of the code."""
+        if not (self.n_cases and self.n_controls):
+            return None
+        return round(effective_n(self.n_cases, self.n_controls))
 
 
 def draw(score: Phenotype, spec: Spec, name: str) -> None:
@@ -96,8 +113,8 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
             st.caption(
                 "A variant that changes the score by this much per allele is found at "
                 f"p < {GENOME_WIDE:g} with a probability of {POWER:.0%}. N = "
-                f"{sizes.n:,}. Left out: frequencies with fewer than {FEWEST} minor "
-                "alleles expected."
+                f"{sizes.said('n')}. Left out: frequencies with fewer than {FEWEST} "
+                "minor alleles expected."
                 + (f" r of score and code = {sizes.r:.2f}." if sizes.r else ""),
                 help=_METHOD + (f" {THROUGH}: {_THROUGH}" if sizes.r else ""),
             )
@@ -111,8 +128,10 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
             )
             st.caption(
                 f"The code as cases and controls, at p < {GENOME_WIDE:g} with a "
-                f"probability of {POWER:.0%}. Cases: {sizes.n_cases:,}, controls: "
-                f"{sizes.n_controls:,}. Left out: frequencies with fewer than {FEWEST} "
+                f"probability of {POWER:.0%}. Cases: {sizes.said('n_cases')}, "
+                f"controls: {sizes.said('n_controls')}"
+                + (WHOLE if isinstance(spec, CodeSpec) else "")
+                + ". Left out: frequencies with fewer than {FEWEST} "
                 "minor alleles expected among the cases, and odds ratios above "
                 f"{LARGEST_ODDS:g}, outside the formula's range.",
                 help=_METHOD,
@@ -122,39 +141,52 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
             f"No odds ratio of the code up to {LARGEST_ODDS:g} is found with this "
             "power: too few cases. Larger ones are outside the formula's range."
         )
+    listed = written(found, sizes)
     st.dataframe(
-        found,
+        listed,
         hide_index=True,
         column_order=[c for c in COLUMNS if c in found],
-        column_config=COLUMNS,
+        column_config=COLUMNS | {c: TITLES[c] for c in sizes.coarse & set(TITLES)},
         placeholder=widgets.HIDDEN,
     )
     settings = f"level {GENOME_WIDE:g}; power {POWER}; " + spec.model_dump_json(
         exclude={"name"}
     )
-    widgets.table_download(found, f"power-{name}", settings=settings)
+    widgets.table_download(listed, f"power-{name}", settings=settings)
 
 
 def sizes_of(score: Phenotype, spec: Spec) -> Sizes:
     """Numbers of people as the screens tell them, coarse where those are."""
-    n = _number(verdict.people(score))
+    told = verdict.people(score)
+    n, vague = _number(told), frozenset({"n"} if isinstance(told, str) else ())
     least = figures.least()
     if isinstance(spec, CodeSpec):
         known = known_counts(data.store(), data.inputs().phenome, [spec.trait])
-        cases = _number(near(score.figures["n_cases"], known, least))
-        return Sizes(None, cases, n - cases)
+        near_by = near(score.figures["n_cases"], known, least)
+        if isinstance(near_by, str):
+            vague = frozenset({"n_cases", "n_controls", "n_effective"})
+        elif vague:
+            vague = frozenset({"n_controls", "n_effective"})
+        cases = _number(near_by)
+        return Sizes(None, cases, n - cases, coarse=vague)
     if not isinstance(spec, GuidedSpec):
-        return Sizes(n)
+        return Sizes(n, coarse=vague)
     scan = data.scan(spec.organ, spec.encoder)
     row = scan[scan["code"] == spec.trait]
     if row.empty or row[["n_cases", "n_controls"]].isna().any(axis=None):
-        return Sizes(n)
+        return Sizes(n, coarse=vague)
+    if row["restricted"].iloc[0]:  # the scan rounds the controls then
+        vague |= {"n_controls", "n_effective"}
     cases, controls = (int(row[c].iloc[0]) for c in ("n_cases", "n_controls"))
-    return Sizes(n, cases, controls, _follows(score, spec))
+    return Sizes(n, cases, controls, _follows(score, spec), vague)
 
 
 def _number(told: int | str) -> int:
-    return told if isinstance(told, int) else int(told.removeprefix("about "))
+    return (
+        told
+        if isinstance(told, int)
+        else int(told.removeprefix("about ").replace(",", ""))
+    )
 
 
 def _follows(score: Phenotype, spec: GuidedSpec) -> float | None:
@@ -198,12 +230,18 @@ def table(sizes: Sizes) -> pd.DataFrame:
         enough = alleles >= FEWEST
         found["odds_ratio"] = effects["odds_ratio"].round(2).where(enough)
         found["n_cases"] = sizes.n_cases
-        found["n_effective"] = round(effective_n(sizes.n_cases, sizes.n_controls))
+        found["n_effective"] = sizes.n_effective
         few = f"fewer than {FEWEST} minor alleles expected"
         found["note"] = effects["reason"].where(enough, few)
         if found["odds_ratio"].isna().all():
             found = found.drop(columns=["odds_ratio"])
     return found if {"beta", "odds_ratio"} & set(found) else found.iloc[:0]
+
+
+def written(found: pd.DataFrame, sizes: Sizes) -> pd.DataFrame:
+    """The table as it is read and downloaded: “about” stands before coarse numbers."""
+    held = [name for name in TITLES if name in found and name in sizes.coarse]
+    return found.assign(**{name: sizes.said(name) for name in held})
 
 
 def _lines(found: pd.DataFrame) -> pd.DataFrame:
@@ -218,15 +256,13 @@ def _lines(found: pd.DataFrame) -> pd.DataFrame:
 
 def _numbers(sizes: Sizes) -> None:
     """N, cases and effective N, beside each other."""
-    shown: list[tuple[str, int | None, str | None]] = []
+    shown: list[tuple[str, str, str | None]] = []
     if sizes.n is not None:
-        shown.append(("N of the score", sizes.n, None))
-    if sizes.n_cases and sizes.n_controls:
-        size = round(effective_n(sizes.n_cases, sizes.n_controls))
-        shown.append(("Cases of the code", sizes.n_cases, None))
-        shown.append(
-            ("Effective N of the code", size, "of a study half cases, half controls")
-        )
+        shown.append(("N of the score", sizes.said("n"), None))
+    if sizes.n_effective is not None:
+        under = "of a study half cases, half controls"
+        shown.append(("Cases of the code", sizes.said("n_cases"), None))
+        shown.append(("Effective N of the code", sizes.said("n_effective"), under))
     for column, (text, value, under) in zip(
         st.columns(max(len(shown), 1)), shown, strict=False
     ):
