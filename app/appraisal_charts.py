@@ -10,9 +10,9 @@ from app.charts import CASE, CONTROL, AltairChart
 
 BLUE, ORANGE = "#0072B2", "#E69F00"
 _LABELS = alt.Axis(labelLimit=320, labelOverlap=False)
-_RATIO_AXIS = alt.Axis(format="~g", values=[
-    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 1.1, 1.2, 1.5, 2, 3, 5, 10, 20, 50,
-])  # fmt: skip
+_SD_TICKS = [digit * 10.0**power for power in range(-4, 3) for digit in (1, 2, 5)]
+_ODDS_TICKS = [1, 1.02, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10]
+_FREQUENCY_TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
 _BELOW = alt.Legend(
     orient="bottom", columns=1, labelLimit=420, symbolOpacity=1, symbolType="circle"
 )
@@ -115,13 +115,8 @@ def effects(table: pd.DataFrame) -> AltairChart:
         alt.Chart(table)
         .mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=50))
         .encode(
-            x=_frequency(),
-            y=alt.Y(
-                "beta:Q",
-                title="SD of the score per allele",
-                scale=_ratio(table["beta"]),
-                axis=_RATIO_AXIS,
-            ),
+            x=_frequency(table["frequency"]),
+            y=_sd(table["beta"]),
             color=alt.Color(
                 "sought in:N",
                 title=None,
@@ -140,19 +135,16 @@ def effects(table: pd.DataFrame) -> AltairChart:
 
 def odds(table: pd.DataFrame) -> AltairChart:
     """Smallest odds ratio by allele frequency: ``frequency, odds_ratio``."""
+    shown = table.dropna(subset=["odds_ratio"])
+    odds_ratio = shown["odds_ratio"]
     return (
-        alt.Chart(table.dropna(subset=["odds_ratio"]))
+        alt.Chart(shown)
         .mark_line(
             strokeWidth=2.5, color=CASE, point=alt.OverlayMarkDef(size=50, color=CASE)
         )
         .encode(
-            x=_frequency(),
-            y=alt.Y(
-                "odds_ratio:Q",
-                title="Odds ratio per allele",
-                scale=_ratio(table["odds_ratio"]),
-                axis=_RATIO_AXIS,
-            ),
+            x=_frequency(shown["frequency"]),
+            y=_odds(odds_ratio),
             tooltip=[
                 alt.Tooltip("frequency:Q", title="Allele frequency", format=".3f"),
                 alt.Tooltip("odds_ratio:Q", title="Odds ratio", format=".2f"),
@@ -209,16 +201,32 @@ def _kind(predictor: str) -> str:
     return predictor.rsplit(" ", 1)[-1].removesuffix("s")
 
 
-def _frequency() -> alt.X:
+def _frequency(drawn: pd.Series) -> alt.X:
+    """Log axis that begins where the first frequency is drawn."""
+    first = float(drawn.min())
+    ticks = [tick for tick in _FREQUENCY_TICKS if tick >= first]
     return alt.X(
         "frequency:Q",
         title="Allele frequency",
-        scale=alt.Scale(type="log", domain=[0.0009, 0.55]),
-        axis=alt.Axis(values=[0.001, 0.01, 0.05, 0.1, 0.5], format="~g"),
+        scale=alt.Scale(type="log", domain=[0.9 * first, 0.55], nice=False),
+        axis=alt.Axis(values=ticks, format="~g", labelOverlap=True),
     )
 
 
-def _ratio(values: pd.Series) -> alt.Scale:
-    """Log axis around some values, with room for ticks even where they are alike."""
-    low, high = float(values.min()), float(values.max())
-    return alt.Scale(type="log", domain=[low / 1.25, high * 1.25], nice=False)
+def _sd(values: pd.Series) -> alt.Y:
+    scale, axis = _ticked(values, _SD_TICKS)
+    return alt.Y("beta:Q", title="SD of the score per allele", scale=scale, axis=axis)
+
+
+def _odds(values: pd.Series) -> alt.Y:
+    scale, axis = _ticked(values, _ODDS_TICKS)
+    return alt.Y("odds_ratio:Q", title="Odds ratio per allele", scale=scale, axis=axis)
+
+
+def _ticked(values: pd.Series, ticks: list[float]) -> tuple[alt.Scale, alt.Axis]:
+    """Log axis from the tick below some values to the tick above them."""
+    low = max([t for t in ticks if t < values.min()], default=ticks[0])
+    high = min([t for t in ticks if t > values.max()], default=ticks[-1])
+    held = [t for t in ticks if low <= t <= high]
+    scale = alt.Scale(type="log", domain=[low, high], nice=False)
+    return scale, alt.Axis(format="~g", values=held)

@@ -195,10 +195,53 @@ def test_the_sizes_are_those_the_screens_tell():
     assert power.sizes_of(data.phenotype(code), code).n is None
 
 
+def test_coarse_numbers_stay_coarse_in_words_table_and_download(monkeypatch):
+    spec = recipes.code_itself("I10")
+    score = data.phenotype(spec)
+    monkeypatch.setattr(power, "near", lambda count, known, least: "about 1,200")
+    monkeypatch.setattr(power.verdict, "people", lambda score: "about 52,000")
+    sizes = power.sizes_of(score, spec)
+    assert sizes.said("n_cases") == "about 1,200"
+    assert sizes.said("n_controls") == "about 50,800"
+    table = power.written(power.table(sizes), sizes)
+    assert set(table["n_cases"]) == {"about 1,200"}
+    assert table["n_effective"].str.startswith("about ").all()
+    exact = power.Sizes(40_000, 800, 39_000)
+    assert exact.said("n_cases") == "800"
+    assert power.written(power.table(exact), exact)["n_cases"].eq(800).all()
+
+
+def test_controls_the_scan_rounds_are_about_as_many(monkeypatch):
+    spec = recipes.classifier(CHOICE, "I10")
+    scan = data.scan("liver", "mae")
+    for restricted in (True, False):
+        held = scan.assign(restricted=restricted)
+        monkeypatch.setattr(data, "scan", lambda *_, held=held: held)
+        sizes = power.sizes_of(data.phenotype(spec), spec)
+        assert sizes.said("n_controls").startswith("about ") == restricted
+
+
 def test_power_is_drawn():
     found = power.table(power.Sizes(40_000, 800, 39_000, r=0.25))
     assert power.THROUGH in drawn(appraisal_charts.effects(power._lines(found)))
     assert "Odds ratio" in drawn(appraisal_charts.odds(found))
+
+
+def test_power_axes_have_ticks_and_begin_at_what_is_drawn():
+    found = power.table(power.Sizes(40_000, 800, 39_000))
+    for chart, column, held in (
+        (appraisal_charts.effects(power._lines(found)), "beta", {0.1, 0.2, 0.5}),
+        (appraisal_charts.odds(found), "odds_ratio", {1.5, 2}),
+    ):
+        rows = found.dropna(subset=[column])
+        encoding = chart.to_dict()["encoding"]
+        x, y = encoding["x"], encoding["y"]
+        first = rows["frequency"].min()
+        assert 0.8 * first < x["scale"]["domain"][0] < first
+        assert min(x["axis"]["values"]) == first
+        low, high = y["scale"]["domain"]
+        assert low < rows[column].min() and rows[column].max() <= high
+        assert {low, high} | held <= set(y["axis"]["values"])
 
 
 # ---- probes ----------------------------------------------------------------------
