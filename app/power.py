@@ -260,9 +260,9 @@ def _numbers(sizes: Sizes) -> None:
     if sizes.n is not None:
         shown.append(("N of the score", sizes.said("n"), None))
     if sizes.n_effective is not None:
-        under = "of a study half cases, half controls"
+        balanced = "of a study half cases, half controls"
         shown.append(("Cases of the code", sizes.said("n_cases"), None))
-        shown.append(("Effective N of the code", sizes.said("n_effective"), under))
+        shown.append(("Effective N of the code", sizes.said("n_effective"), balanced))
     for column, (text, value, under) in zip(
         st.columns(max(len(shown), 1)), shown, strict=False
     ):
