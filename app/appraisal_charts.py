@@ -43,10 +43,11 @@ def radar(table: pd.DataFrame, *, much: float) -> AltairChart:
     )
     bar = base.mark_rule(strokeWidth=2).encode(x=x, x2="partial_high:Q")
     dot = base.mark_circle(size=90, opacity=1).encode(
-        x="partial_r2:Q",
+        x="partial_adjusted_r2:Q",
         tooltip=[
             alt.Tooltip("factor:N", title="Factor"),
             alt.Tooltip("score:N", title="Score"),
+            alt.Tooltip("partial_adjusted_r2:Q", title="Adjusted", format=".1%"),
             alt.Tooltip("partial_r2:Q", title="Partial R²", format=".1%"),
             alt.Tooltip("partial_low:Q", title="95 % from", format=".1%"),
             alt.Tooltip("partial_high:Q", title="to", format=".1%"),

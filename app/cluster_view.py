@@ -89,7 +89,8 @@ def _stability(choice: Choice, number: int) -> None:
     widgets.number(
         "Stability (Jaccard)",
         f"{row['jaccard']:.2f}",
-        under=f"{stability.words(row['jaccard'])} · 95 % {low:.2f}–{high:.2f}",
+        under=f"{stability.words(row['jaccard'])} · {int(row['repeats'])} samples: "
+        f"{low:.2f}–{high:.2f}",
         help=stability.JACCARD,
     )
 

@@ -22,7 +22,8 @@ CONTROL = {
 }
 _METHOD = (
     "Correlation of the score from a share of the labels with that from all labels. "
-    f"{REPEATS} draws of each share; the band is the 2.5th to 97.5th percentile over "
+    f"Up to {REPEATS} draws of each share, of which those count that could be scored "
+    "(column Draws scored); the band is the 2.5th to 97.5th percentile over "
     "them. The control is made of as many people drawn without regard to the code: "
     "where it is as high, the labels add nothing."
 )
@@ -93,8 +94,8 @@ def draw(spec: Spec, name: str) -> None:
     )
     st.caption(
         f"Correlation with the score of {against}, N = {people} participants. Bands: "
-        f"2.5th to 97.5th percentile of {REPEATS} draws. Upright line: the share "
-        f"used now, {share:.0%}.{also}",
+        f"2.5th to 97.5th percentile of up to {REPEATS} draws (column Draws "
+        f"scored). Upright line: the share used now, {share:.0%}.{also}",
         help=_METHOD,
     )
     for note in untold:

@@ -19,13 +19,21 @@ MUCH = 0.05
 _PARTIAL = (
     "Partial R² = (RSS without the factor − RSS of all) / RSS without it: the share of "
     "the score that the factor alone explains once all the others are known. F-test; "
-    "interval from the noncentral F (Steiger 2004)."
+    "interval from the noncentral F (Steiger 2004), of the share in the population. In "
+    "small samples R² lies too high and may lie outside it: the point drawn is the "
+    "adjusted one."
 )
 COLUMNS: dict[str, ColumnConfig | str | None] = {
     "factor": "Factor",
     "score": "Score",
     "partial_r2": st.column_config.NumberColumn(
         "Partial R²", format="percent", help=_PARTIAL
+    ),
+    "partial_adjusted_r2": st.column_config.NumberColumn(
+        "adjusted",
+        format="percent",
+        help="max(0, 1 − (1 − R²)(d + df)/d) at d "
+        "residual degrees of freedom: R² less what chance adds. Drawn as the point.",
     ),
     "partial_low": st.column_config.NumberColumn("95 % from", format="percent"),
     "partial_high": st.column_config.NumberColumn("to", format="percent"),
@@ -68,9 +76,10 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
     )
     st.caption(
         f"Share of the score each factor explains, given all the others, N = "
-        f"{verdict.stated(score)}. {sides}Lines: 95 % intervals; dotted: "
-        f"{MUCH:.0%}. Linear regression with intercept; categories and the genetic "
-        "components count as one factor each.",
+        f"{verdict.stated(score)}. {sides}Points: adjusted partial R²; "
+        f"lines: 95 % intervals; dotted: {MUCH:.0%}. Linear regression "
+        "with intercept; categories and the genetic components count as one factor "
+        "each.",
         help=_PARTIAL,
     )
     with st.expander("Table of the radar", icon=":material/table:"):

@@ -14,9 +14,13 @@ from app.state import Choice
 from edp_core.disclosure import about
 
 ORDER = (
-    "code", "name", "auc", "log10p", "baseline_auc", "increment", "n_cases",
+    "code", "name", "n_cases", "auc", "log10p", "baseline_auc", "increment",
     "n_controls", "auc_low", "auc_high", "chapter", "sex", "reason",
 )  # fmt: skip
+CONSTANT = (
+    " What does not vary among those who count adds nothing: sex, for a code counted "
+    "in one sex only."
+)
 TABLE = "scan_table"
 """Key of the table of codes."""
 OUT_OF_FOLD = (
@@ -95,7 +99,7 @@ def columns(table: pd.DataFrame) -> dict[str, ColumnConfig | str | None]:
         "baseline_auc": number(
             "Baseline AUC",
             "%.3f",
-            f"The same discriminant on {of} alone, in the same folds.",
+            f"The same discriminant on {of} alone, in the same folds." + CONSTANT,
         ),
         "increment": number("Increment", "%+.3f", f"AUC minus that of {of}."),
     }
@@ -144,6 +148,8 @@ def facts(row: pd.Series) -> None:
                 help=f"The same discriminant on {of} alone, in the same folds.",
             )
     said = f" Baseline: {of}." if of else ""
+    if of and row["sex"]:
+        said += " Sex does not vary among those who count, and adds nothing."
     st.caption(
         f"−log₁₀ p = {row['log10p']:.2f} (Wilcoxon, √2-corrected).{said}",
         help=widgets.LOG10P,

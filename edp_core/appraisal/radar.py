@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 COLUMNS = (
     "factor", "score", "n", "n_known", "df", "partial_r2", "partial_low",
     "partial_high", "partial_log10p", "marginal_r2", "marginal_low", "marginal_high",
-    "marginal_log10p", "reason",
+    "marginal_log10p", "partial_adjusted_r2", "reason",
 )  # fmt: skip
 _SINGLE = {
     "age": "age_years",
@@ -93,9 +93,11 @@ def confounder_radar(
         ``df`` of the factor given the others; ``partial_r2`` = (RSS without the factor
         − RSS of all)/RSS without the factor, with ``partial_low``, ``partial_high``
         (95 %) and ``partial_log10p``; ``marginal_r2`` and the same, of the factor
-        alone; ``reason``: empty, or why figures are NaN (no share is defined) or rest
-        on fewer columns than the factor has. ``n`` and ``n_known`` are counts of
-        people, to be masked where shown.
+        alone; ``partial_adjusted_r2``, the partial R² less what chance adds to it,
+        max(0, 1 − (1 − R²)(d + df)/d) at d residual degrees of freedom: it lies within
+        the interval, R² itself may not; ``reason``: empty, or why figures are NaN (no
+        share is defined) or rest on fewer columns than the factor has. ``n`` and
+        ``n_known`` are counts of people, to be masked where shown.
 
     Raises
     ------
@@ -152,7 +154,10 @@ def confounder_radar(
                 )
                 if not told and residual < 1:
                     told = "too few participants"
-            cells = (name, score, n, known, found.df, *partial, *marginal, told)
+            adjusted = _adjusted(partial[0], df=found.df, residual=residual)
+            cells = (
+                name, score, n, known, found.df, *partial, *marginal, adjusted, told
+            )  # fmt: skip
             rows.append(dict(zip(COLUMNS, cells, strict=True)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -217,6 +222,13 @@ def _regressions(gram: Floats, own: NDArray[np.int64], f: int) -> _Sweeps:
             partners |= beside
     left = np.clip(whole.diagonal()[f:], 0, without)
     return _Sweeps(alone, without, left, len(others), df_alone, df, partners)
+
+
+def _adjusted(r2: float, *, df: int, residual: int) -> float:
+    """Partial R² without its upward bias; NaN where R² is."""
+    if np.isnan(r2):
+        return np.nan
+    return max(0.0, 1 - (1 - r2) * (residual + df) / residual)
 
 
 def _figures(

@@ -101,6 +101,9 @@ def test_the_radar_is_drawn(covariates):
     svg = drawn(appraisal_charts.radar(found, much=radar.MUCH))
     assert "Partial R²" in svg and "age" in svg
     assert ("before" in svg) == bool(covariates)
+    points = appraisal_charts.radar(found, much=radar.MUCH).to_dict()["layer"][2]
+    assert points["encoding"]["x"]["field"] == "partial_adjusted_r2"
+    assert {"partial_adjusted_r2", "partial_r2"} <= set(radar.COLUMNS)
 
 
 def test_a_radar_without_a_single_figure_is_drawn():

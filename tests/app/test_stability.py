@@ -80,6 +80,7 @@ def test_the_card_and_the_section_tell_what_the_store_holds(
     assert told_of.value == f"{true['jaccard']:.2f}"
     assert words(true["jaccard"]) in told_of.delta
     assert f"{true['jaccard_low']:.2f}–{true['jaccard_high']:.2f}" in told_of.delta
+    assert f"{true['repeats']:.0f} samples: " in told_of.delta, "no 95 % of so few"
     others = stored(done_study, "comparison")
     table = table_with(crawl(at), "method", "adjusted_rand", "modularity")
     assert table["adjusted_rand"].to_numpy() == pytest.approx(others["adjusted_rand"])

@@ -171,6 +171,32 @@ def test_under_the_null_p_is_uniform_and_large_effects_do_not_underflow():
     assert exact["partial_r2"] == pytest.approx(1, abs=1e-12)
 
 
+def test_the_adjusted_share_lies_within_its_interval_and_r2_need_not():
+    outside = 0
+    for seed in range(30):
+        _, table = _people(seed, n=40)
+        y = np.random.default_rng(1000 + seed).normal(size=len(table))
+        found = confounder_radar(y, table, _factors(table)).dropna(
+            subset=["partial_r2"]
+        )
+        adjusted = found["partial_adjusted_r2"]
+        assert (adjusted >= found["partial_low"]).all()
+        assert (adjusted <= found["partial_high"] + 1e-12).all()
+        assert (adjusted <= found["partial_r2"]).all()
+        outside += (found["partial_r2"] > found["partial_high"]).sum()
+    assert outside > 0, "why the point drawn is the adjusted one"
+
+
+def test_the_adjusted_share_is_that_of_statsmodels_for_one_factor():
+    y, table = _people(3)
+    row = confounder_radar(y, table, {"age": ("age_years",)}).iloc[0]
+    fit = smf.ols("y ~ age_years", table.assign(y=y)).fit()
+    known = table["age_years"].notna().all()
+    assert known and row["partial_adjusted_r2"] == pytest.approx(
+        max(0.0, fit.rsquared_adj), rel=1e-9
+    )
+
+
 def test_margins():
     y, table = _people(12)
     factors = _factors(table)
