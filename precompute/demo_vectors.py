@@ -68,8 +68,8 @@ downloads = true
 DESCRIPTION = (
     "Simulated: no measurement of any person is in it. About {participants:,} "
     "invented people with embeddings of liver and kidneys ({axes} axes) drawn from "
-    "hidden organ volumes, fat, fibrosis, lesions, scars and cysts through a fixed nonlinear map, "
-    "with scanner, position and noise. Some ICD-10 codes follow from the same factors, "
+    "hidden organ volumes, fat, fibrosis, lesions, scars and cysts through a fixed "
+    "nonlinear map, with scanner, position and noise. Some ICD-10 codes follow from the same factors, "
     "{nulls} from nothing. Wrong on purpose, for the steps to find: {blemishes}."
 )
 
