@@ -110,10 +110,10 @@ downloads = true
 
 DESCRIPTION = (
     "Simulated: no measurement of any person is in it. About {participants} invented "
-    "people, coarse Dixon volumes (fat and water) with masks of liver and kidneys, and "
-    "ICD-10 codes that follow from the same hidden organ volumes, fat, fibrosis, "
-    "lesions, scars and cysts; most diseases are coded in part of the cases only. Wrong on "
-    "purpose, for the steps to find: {blemishes}."
+    "people, coarse Dixon volumes (fat and water) with masks of liver and kidneys, "
+    "and ICD-10 codes that follow from the same hidden organ volumes, fat, fibrosis, "
+    "lesions, scars and cysts; most diseases are coded in part of the cases only. "
+    "Wrong on purpose, for the steps to find: {blemishes}."
 )
 
 

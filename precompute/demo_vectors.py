@@ -69,8 +69,9 @@ DESCRIPTION = (
     "Simulated: no measurement of any person is in it. About {participants:,} "
     "invented people with embeddings of liver and kidneys ({axes} axes) drawn from "
     "hidden organ volumes, fat, fibrosis, lesions, scars and cysts through a fixed "
-    "nonlinear map, with scanner, position and noise. Some ICD-10 codes follow from the same factors, "
-    "{nulls} from nothing. Wrong on purpose, for the steps to find: {blemishes}."
+    "nonlinear map, with scanner, position and noise. Some ICD-10 codes follow from "
+    "the same factors, {nulls} from nothing. Wrong on purpose, for the steps to find:"
+    " {blemishes}."
 )
 
 
