@@ -35,7 +35,7 @@ class Visit:
     def __init__(self, context: BrowserContext, server: str) -> None:
         self.server = server
         self.page: Page = context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(60_000)  # two cores, shared
         self.errors: list[str] = []
         self.outside: list[str] = []
         self.page.on("console", self._console)
