@@ -22,7 +22,7 @@ from edp_core.export.covariates import (
 )
 from edp_core.export.rules import ID, check_names, check_trait
 from edp_core.export.runs import Run, plan_runs
-from edp_core.export.samples import Samples, parse_samples
+from edp_core.people.samples import Samples, parse_samples
 from edp_core.phenotype import ColumnSpec, Phenotype
 
 
