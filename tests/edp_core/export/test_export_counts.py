@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edp_core.export import counts, regenie, rules, runs
-from edp_core.people import samples
 from edp_core.export.counts import HIDDEN, Ledger
 from edp_core.export.runs import MAX_MISSING, group_traits
+from edp_core.people import samples
 
 
 @pytest.mark.parametrize("module", [counts, regenie, rules, runs, samples])
