@@ -15,6 +15,7 @@ from edp_core.errors import InputError
 from edp_core.settings.analysis import Analysis, Disclosure
 from edp_core.settings.base import Name, Settings
 from edp_core.settings.encoders import Encoder, GivenVectors, MaeEncoder
+from edp_core.settings.genotypes import Genotypes
 from edp_core.settings.organs import Organ
 from edp_core.settings.people import Diagnoses, Participants, Population, TraitTable
 
@@ -40,6 +41,7 @@ class Study(Settings):
     """The population this study learns from and shows."""
     analysis: Analysis = Analysis()
     disclosure: Disclosure = Disclosure()
+    genotypes: Genotypes | None = None
 
     @field_validator("populations")
     @classmethod
@@ -69,6 +71,16 @@ class Study(Settings):
             unknown = set(encoder.organs) - set(self.organs)
             if unknown:
                 raise ValueError(f"encoders.{name}.organs: no organ {sorted(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def _no_rare_carriers(self) -> Study:
+        """A count of carriers below the threshold would never be shown."""
+        least = self.disclosure.threshold
+        if self.genotypes is not None and self.genotypes.mac < least:
+            raise ValueError(
+                f"genotypes.mac must be at least disclosure.threshold, {least}"
+            )
         return self
 
     @model_validator(mode="after")

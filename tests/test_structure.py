@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from edp_core import study
-from edp_core.settings import analysis, base, encoders, organs, people
+from edp_core.settings import analysis, base, encoders, genotypes, organs, people
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("edp_core", "precompute", "app", "pages")
@@ -36,6 +36,7 @@ SECTIONS = {
     "A rule": (people.Rule, set(), None),
     "`[analysis]`": (analysis.Analysis, set(), None),
     "`[disclosure]`": (analysis.Disclosure, set(), None),
+    "`[genotypes]`": (genotypes.Genotypes, set(), None),
 }
 """Heading → model, fields not listed there, the only ones listed there."""
 
@@ -80,7 +81,7 @@ def default_of(field):
 def test_every_model_of_a_study_has_its_section():
     models = {
         value
-        for module in (study, analysis, encoders, organs, people)
+        for module in (study, analysis, encoders, genotypes, organs, people)
         for value in vars(module).values()
         if isinstance(value, type)
         and issubclass(value, BaseModel)

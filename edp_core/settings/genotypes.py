@@ -1,0 +1,39 @@
+"""Settings of the genotypes a study's embeddings are tested against."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from edp_core.settings.base import Settings
+
+Build = Literal["GRCh37", "GRCh38"]
+
+
+class Genotypes(Settings):
+    """PLINK files of the study's participants, of one genome build."""
+
+    bed: str | None = None
+    """Path without ``.bed``; ``{chromosome}`` stands for 1–22, X, … where it occurs."""
+    pgen: str | None = None
+    """Path without ``.pgen``, likewise."""
+    build: Build = "GRCh37"
+    ids: Literal["iid", "fid"] = "iid"
+    """Which of the two ids of a genotype file is the eid."""
+    mapping: str | None = None
+    """Table of two columns: id of the genotype file, eid."""
+    mac: Annotated[int, Field(ge=1)] = 20
+    """Fewest copies of the rarer allele among the people used."""
+    missing: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Largest share of people whose genotype is missing at a variant."""
+    covariates: tuple[str, ...] | None = None
+    """Covariates of the preset, or columns of participants."""
+    relatedness: str | None = None
+    """Table of related pairs: ``ID1``, ``ID2``, ``Kinship``."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Genotypes:
+        if (self.bed is None) == (self.pgen is None):
+            raise ValueError("give one of bed and pgen")
+        return self
