@@ -6,32 +6,18 @@ components; and the fold, for scores that were taken out of fold.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
 from edp_core.errors import InputError
-from edp_core.export.rules import LEVEL, MAX_LEVELS, MISSING_NUMBER, NUMBER, cells
+from edp_core.export.rules import LEVEL, cells
+from edp_core.people import covariates
+from edp_core.people.covariates import MAX_LEVELS
 
-PCS = tuple(f"pc{i}" for i in range(1, 11))
-SOURCES = {
-    "age": "age_years",
-    "age2": "age_years",
-    "sex": "sex",
-    "bmi": "bmi",
-    "array": "array",
-    "centre": "centre",
-    **{pc: pc for pc in PCS},
-}
-"""Covariate → the participants column it is made of, in the order of the file."""
-CATEGORIES = ("sex", "array", "centre", "fold")
 FOLD = "fold"
-REGENIE_LEVELS = 10
-"""Levels regenie takes without ``--maxCatLevels``."""
-_MISSING = {"", "NA", "N/A", "nan", "NaN", "<NA>", "None", "inf"}
+CATEGORIES = (*covariates.CATEGORIES, FOLD)
 
 
 @dataclass(frozen=True)
@@ -63,58 +49,6 @@ class Covariates:
         """Most levels of any category."""
         sizes = [len(set(self.columns[name]) - {""}) for name in self.categories]
         return max(sizes, default=0)
-
-
-def available(people: pd.DataFrame) -> tuple[str, ...]:
-    """Covariates that can be made of a participants table."""
-    return tuple(name for name, source in SOURCES.items() if source in people.columns)
-
-
-def gather(
-    people: pd.DataFrame, *, chosen: Sequence[str] | None
-) -> dict[str, np.ndarray]:
-    """Cells of the chosen covariates, read strictly.
-
-    Parameters
-    ----------
-    people
-        One row for each participant considered, in the order of the export.
-    chosen
-        Names of `SOURCES`; `None` takes all there are.
-
-    Returns
-    -------
-    dict
-        Covariate → (n_people,) float64 (NaN = missing) or text (empty = missing).
-        ``age2`` holds the age as it is; it is centred and squared in `finish`.
-
-    Raises
-    ------
-    InputError
-        Where a covariate is not available, or a number is text or infinite.
-    """
-    names = available(people)
-    missing = sorted(set(chosen or ()) - set(names))
-    if missing:
-        raise InputError(
-            f"There is no covariate {', '.join(missing)} in the participants table",
-            f"choose among: {', '.join(names) or 'none'}",
-        )
-    raw: dict[str, np.ndarray] = {}
-    for name in names:
-        if chosen is not None and name not in chosen:
-            continue
-        column = people[SOURCES[name]]
-        raw[name] = _levels(column) if name in CATEGORIES else _numbers(column)
-    if "array" in raw:
-        raw["array"] = _array(raw["array"])
-    return raw
-
-
-def missing_cells(column: np.ndarray) -> np.ndarray:
-    """(n_people,) bool: where a column of `gather` has no value."""
-    texts = column.dtype.kind in "OU"
-    return np.asarray(column == "" if texts else np.isnan(column), bool)
 
 
 def finish(raw: Mapping[str, np.ndarray], *, folds: np.ndarray | None) -> Covariates:
@@ -163,62 +97,3 @@ def finish(raw: Mapping[str, np.ndarray], *, folds: np.ndarray | None) -> Covari
         else:
             columns[name] = column
     return Covariates(columns, codes, tuple(notes))
-
-
-def _numbers(column: pd.Series) -> np.ndarray:
-    name = str(column.name)
-    try:
-        values = pd.to_numeric(column).astype("float64").to_numpy(na_value=np.nan)
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"Column {name!r} of the participants table holds cells that are not "
-            "numbers",
-            "mend them, or leave the covariate out",
-        ) from error
-    if np.isinf(values).any() or (values == MISSING_NUMBER).any():
-        raise InputError(
-            f"Column {name!r} of the participants table holds infinite values or "
-            "-999, which regenie takes for missing",
-            "set these cells missing",
-        )
-    return np.asarray(values, np.float64)
-
-
-def _levels(column: pd.Series) -> np.ndarray:
-    objects = column.astype(object).to_numpy()
-    known = column.notna().to_numpy(bool)
-    texts: dict[object, str] = {v: _level(v) for v in set(objects[known])}
-    return np.array(
-        [texts[v] if k else "" for v, k in zip(objects, known, strict=True)], object
-    )
-
-
-def _level(value: object) -> str:
-    """One text for a level: 1, 1.0 and '1.0' are the same."""
-    text = str(value).strip()
-    if text in _MISSING:
-        return ""
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    if not math.isfinite(number) or "_" in text:
-        return text
-    return str(int(number)) if number.is_integer() else f"{number:.7g}"
-
-
-def _array(levels: np.ndarray) -> np.ndarray:
-    """UK Biobank's 106 batches (field 22000) become its two arrays.
-
-    Batches below zero were genotyped on the UK BiLEVE array, the others on the UK
-    Biobank Axiom array.
-    """
-    known = set(levels) - {""}
-    if not all(NUMBER.fullmatch(level) for level in known):
-        return levels
-    if len(known) <= REGENIE_LEVELS and not any(v.startswith("-") for v in known):
-        return levels
-    if len(known) <= 2:
-        return levels
-    name = {v: "BiLEVE" if v.startswith("-") else "Axiom" for v in known}
-    return np.array([name.get(v, "") for v in levels], object)

@@ -19,15 +19,13 @@ from edp_core.export.rules import (
     ID,
     LARGEST,
     LEVEL,
-    MAX_LEVELS,
     MISSING,
-    MISSING_NUMBER,
     NAME,
-    NUMBER,
     cells,
     check_names,
     check_trait,
 )
+from edp_core.people.covariates import MAX_LEVELS, MISSING_NUMBER, NUMBER
 
 Role = Literal["qt", "bt", "covariates", "keep"]
 _AGAIN = "write the file with the export of this program and leave it as it is"

@@ -9,19 +9,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from edp_core.errors import InputError
+from edp_core.people.covariates import MISSING_NUMBER
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 LEVEL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID = re.compile(r"[!-~]+")
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?(e[+-]?[0-9]+)?")
 MISSING = "NA"
-MISSING_NUMBER = -999.0
-"""The number regenie itself keeps for missing: such a value would vanish silently."""
 LARGEST = 1e100
 """Sums of squares of larger numbers overflow to inf, and the predictions to nan."""
 MIN_CASES = 10
 """regenie's ``--minCaseCount``: binary traits with fewer cases are left out."""
-MAX_LEVELS = 50
 
 
 def cells(values: np.ndarray) -> list[str]:

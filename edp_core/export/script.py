@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from edp_core.export.covariates import REGENIE_LEVELS
 from edp_core.export.runs import Run
+from edp_core.people.covariates import REGENIE_LEVELS
 
 _HEAD = r"""#!/usr/bin/env bash
 # Runs regenie, steps 1 and 2, over the phenotypes of this folder.

@@ -10,18 +10,10 @@ import pandas as pd
 
 from edp_core.disclosure import DEFAULT_THRESHOLD, mask_count
 from edp_core.errors import AlignmentError, InputError
-from edp_core.export.covariates import (
-    CATEGORIES,
-    FOLD,
-    SOURCES,
-    Covariates,
-    available,
-    finish,
-    gather,
-    missing_cells,
-)
+from edp_core.export.covariates import CATEGORIES, FOLD, Covariates, finish
 from edp_core.export.rules import ID, check_names, check_trait
 from edp_core.export.runs import Run, plan_runs
+from edp_core.people.covariates import SOURCES, available, gather, missing_cells
 from edp_core.people.samples import Samples, parse_samples
 from edp_core.phenotype import ColumnSpec, Phenotype
 
