@@ -221,13 +221,20 @@ def read_inputs(
         )
     if organ is None or encoder is None:
         return Inputs(keys=keys, **shared)
-    eids, vectors = read_embedding(store, organ, encoder).by_participant()
-    at = np.minimum(np.searchsorted(everyone, eids), len(everyone) - 1)
-    if not np.array_equal(everyone[at], eids):
-        raise AlignmentError(
-            f"The embedding {organ}/{encoder} holds participants the cohort does not",
-            f"run: {store.remedy}",
-        )
+    embedding = read_embedding(store, organ, encoder)
+
+    def of_side(side: str | None) -> tuple[np.ndarray, np.ndarray]:
+        eids, vectors = embedding.by_participant(side=side)
+        at = np.minimum(np.searchsorted(everyone, eids), len(everyone) - 1)
+        if not np.array_equal(everyone[at], eids):
+            raise AlignmentError(
+                f"The embedding {organ}/{encoder} holds participants the cohort does "
+                "not",
+                f"run: {store.remedy}",
+            )
+        return at, vectors
+
+    at, vectors = of_side(None)
     keys["embedding"] = store.ref(f"embedding/{organ}/{encoder}")
     keys["atlas"] = store.ref(f"atlas/{organ}/{encoder}")
     atlas = store.at(f"atlas/{organ}/{encoder}")
@@ -238,6 +245,8 @@ def read_inputs(
         clusters=np.array(read_array(atlas, "clusters")),
         clustering=_clustering_in(store.manifest("atlas", keys["atlas"])["settings"]),
         pc_components=np.array(read_array(atlas, "pc_components")),
+        sides=tuple(sorted(set(embedding.rows["side"].dropna().astype(str)) - {""})),
+        of_side=of_side,
         **shared,
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from threading import RLock
 from typing import TypeVar, cast
 
@@ -15,7 +16,7 @@ from edp_core.disclosure import DEFAULT_THRESHOLD
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.keys import digest
 from edp_core.people.phenome import Phenome
-from edp_core.recipe import Clustering, Spec
+from edp_core.recipe import BOTH, Clustering, Spec
 
 Result = TypeVar("Result")
 
@@ -74,6 +75,11 @@ class Inputs:
         Fewest cases a cluster is scored by: fewer would be told by the score.
     groups
         Content hash (`group_key`) → (n_participants,) bool, who is in the group.
+    sides
+        Sides of the organ whose images were encoded; none where it has one image.
+    of_side
+        Side → rows of ``participants`` that have it, and their vectors, read when they
+        are asked for.
     """
 
     population: str
@@ -90,8 +96,54 @@ class Inputs:
     pc_components: np.ndarray | None = None
     threshold: int = DEFAULT_THRESHOLD
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    sides: tuple[str, ...] = ()
+    of_side: Callable[[str], tuple[np.ndarray, np.ndarray]] | None = None
     memo: Memo = field(default_factory=lambda: Memo(), compare=False, repr=False)
     """What is made of these inputs on the way to several recipes."""
+    figures: Memo = field(
+        default_factory=lambda: Memo(64), compare=False, repr=False, init=False
+    )
+    """The same for what is small: designs, means; the vectors would push them out."""
+    one_sided: Memo = field(
+        default_factory=lambda: Memo(), compare=False, repr=False, init=False
+    )
+    """Inputs of single sides; apart, for they are asked for in turn."""
+
+    @cached_property
+    def eids(self) -> np.ndarray:
+        """(n_participants,) text; one array, however many recipes are evaluated."""
+        return self.participants["eid"].to_numpy(str)
+
+    def on(self, side: str) -> Inputs:
+        """The same with the vectors of one side, and who has them as the seen.
+
+        Clusters are of the averaged vectors and not given along.
+
+        Raises
+        ------
+        InputError
+            Where the organ has no such side.
+        """
+        if side == BOTH:
+            return self
+        if side not in self.sides or self.of_side is None:
+            there = f"the sides there are: {', '.join(self.sides)}"
+            raise InputError(
+                f"The embedding has no images of the side {side!r}",
+                f"{there}, or 'both'"
+                if self.sides
+                else "leave `side` out: the organ has one image of each participant",
+            )
+        read = self.of_side
+
+        def make() -> Inputs:
+            seen, vectors = read(side)
+            return replace(
+                self, seen=seen, vectors=vectors, clusters=None, memo=Memo(),
+                sides=(), of_side=None,
+            )  # fmt: skip
+
+        return self.one_sided.get(side, make)
 
 
 def group_key(eids: ArrayLike, members: ArrayLike) -> str:

@@ -112,7 +112,10 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
         exist, or too few cases are left.
     """
     check_keys(spec, inputs)
-    eids = inputs.participants["eid"].to_numpy(str)
+    whole = inputs
+    if isinstance(spec, AxisSpec):
+        inputs = inputs.on(spec.side)
+    eids = inputs.eids
     if isinstance(spec, CodeSpec):
         cases = inputs.phenome.cases(spec.trait)
         counted = inputs.phenome.eligible(spec.trait)
@@ -126,15 +129,14 @@ def evaluate(spec: Spec, inputs: Inputs) -> Phenotype:
     else:
         seen = _seen(spec, inputs)
         if isinstance(spec, AxisSpec):
-            scores, figures = _along_axis(spec, inputs)
+            scores, figures = _along_axis(spec, inputs, whole=whole)
         elif isinstance(spec, ClassifierSpec):
             scores, folds, figures = _classified(spec, inputs, seen=seen)
         else:
             scores, figures = _like(spec, inputs, seen=seen)
         values = np.full(len(eids), np.nan)
         values[seen] = spec.sign * scores
-        people = inputs.participants.iloc[seen]
-        notes = adjust.describe_design(people, spec.remove_covariates).notes
+        notes = _design(spec, inputs).notes if spec.remove_covariates else ()
         if notes:
             figures["warnings"] = [f"Regressing out {note}." for note in notes]
     if spec.transform == "rank-inverse-normal":
@@ -150,16 +152,7 @@ def adjusted_vectors(spec: VectorSpec, inputs: Inputs) -> np.ndarray:
         raise MissingArtifactError(
             "There is no embedding to adjust", "run: python -m precompute run STUDY"
         )
-    design = None
-    if spec.remove_covariates:
-        people = inputs.participants.iloc[inputs.seen]
-        missing = sorted(set(spec.remove_covariates) - set(people.columns))
-        if missing:
-            raise InputError(
-                f"The participants table has no column {missing}",
-                f"it has: {', '.join(people.columns.drop('eid'))}",
-            )
-        design = adjust.describe_design(people, spec.remove_covariates).matrix
+    design = _design(spec, inputs).matrix if spec.remove_covariates else None
     components = None
     if spec.remove_pcs:
         held = len(inputs.pc_components)
@@ -178,6 +171,22 @@ def adjusted_vectors(spec: VectorSpec, inputs: Inputs) -> np.ndarray:
     )
 
 
+def _design(spec: VectorSpec, inputs: Inputs) -> adjust.Design:
+    """Covariates of the seen participants as numbers, made once for many axes."""
+    missing = sorted(set(spec.remove_covariates) - set(inputs.participants.columns))
+    if missing:
+        raise InputError(
+            f"The participants table has no column {missing}",
+            f"it has: {', '.join(inputs.participants.columns.drop('eid'))}",
+        )
+    return inputs.figures.get(
+        ("design", spec.remove_covariates),
+        lambda: adjust.describe_design(
+            inputs.participants.iloc[np.asarray(inputs.seen)], spec.remove_covariates
+        ),
+    )
+
+
 def _seen(spec: VectorSpec, inputs: Inputs) -> np.ndarray:
     if inputs.seen is None or inputs.vectors is None:
         raise MissingArtifactError(
@@ -187,17 +196,29 @@ def _seen(spec: VectorSpec, inputs: Inputs) -> np.ndarray:
     return inputs.seen
 
 
-def _along_axis(spec: AxisSpec, inputs: Inputs) -> tuple[np.ndarray, dict[str, Any]]:
-    vectors = adjusted_vectors(spec, inputs)
-    whole = np.asarray(inputs.vectors)
+def _along_axis(
+    spec: AxisSpec, inputs: Inputs, *, whole: Inputs
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Score along an axis, of one side perhaps; its share is that of the whole."""
+    vectors, plain = adjusted_vectors(spec, inputs), np.asarray(whole.vectors)
     direction = (
         axes.component_direction(np.asarray(inputs.pc_components), spec.axis)
         if spec.of == "pc"
-        else axes.axis_direction(spec.axis, whole.shape[1])
+        else axes.axis_direction(spec.axis, plain.shape[1])
     )
     # of the embedding as it is: the figure that names the axis, whatever is removed
-    share = axes.variance_explained(whole, direction)
-    return axes.directed_score(vectors, direction), {"variance_explained": share}
+    share = axes.variance_explained(
+        plain,
+        direction,
+        known=whole.figures.get("spread", lambda: axes.spread(plain)),
+    )
+    removed = (spec.remove_pcs, spec.remove_covariates)
+    known = inputs.figures.get(
+        ("spread", *removed) if any(removed) else "spread",
+        lambda: axes.spread(vectors),
+    )
+    score = axes.directed_score(vectors, direction, known=known)
+    return score, {"variance_explained": share}
 
 
 def _labels(

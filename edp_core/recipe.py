@@ -34,7 +34,7 @@ class _Spec(BaseModel):
 
     LATER: ClassVar[tuple[str, ...]] = (
         "measured", "transform", "oversampling", "score", "chosen_with",
-        "also",
+        "also", "side",
     )  # fmt: skip
     """Fields that came after the first cards, left out where they say nothing new:
     older cards keep their bytes."""
@@ -49,6 +49,8 @@ class _Spec(BaseModel):
         return content
 
 
+BOTH = "both"
+"""Sides of a paired organ averaged: what an embedding has unless one is asked for."""
 Transform = Literal["none", "rank-inverse-normal"]
 """What is done to the finished score; the second makes it normal by its ranks."""
 Scoring = Literal["out-of-fold", "held-out", "leave-one-out", "best-of-fold"]
@@ -197,6 +199,9 @@ class AxisSpec(_VectorSpec):
     column of the embedding."""
     atlas: str | None = None
     """Content key of the atlas whose components are meant; none for an axis."""
+    side: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")] = BOTH
+    """``both`` averages the sides; else one of the organ's, as ``sides`` in study.toml
+    names them: its vectors along the same direction."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> AxisSpec:

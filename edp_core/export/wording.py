@@ -20,6 +20,7 @@ from edp_core.phenotype import (
     Spec,
     VectorSpec,
 )
+from edp_core.recipe import BOTH
 
 _OVERSAMPLED = {
     "none": "",
@@ -195,15 +196,20 @@ def _likeness(spec: LikenessSpec, whom: str, *, one: str) -> str:
 
 
 def _axis(spec: AxisSpec) -> str:
+    alone = (
+        f" The vectors are those of the side {spec.side} alone, along the same "
+        "direction; who has no image of it has no value."
+    )
+    of_one = "" if spec.side == BOTH else alone
     if spec.of == "axis":
         return (
             f"The score is axis {spec.axis} of the embedding, counted from 1, less its "
-            "mean; no label takes part."
+            f"mean; no label takes part.{of_one}"
         )
     return (
         f"The score is the projection of the centred vectors on principal component "
         f"{spec.axis} of the embedding as it was before any adjustment, by falling "
-        f"variance, counted from 1 (atlas {spec.atlas}); no label takes part."
+        f"variance, counted from 1 (atlas {spec.atlas}); no label takes part.{of_one}"
     )
 
 

@@ -6,6 +6,8 @@ way from images to loci; a classifier or a cluster asks more of them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -78,7 +80,54 @@ def component_direction(components: ArrayLike, number: int) -> Floats:
     return np.asarray(sign * found / np.linalg.norm(found), dtype=np.float64)
 
 
-def directed_score(vectors: ArrayLike, direction: ArrayLike) -> Floats:
+@dataclass(frozen=True)
+class Spread:
+    """How vectors lie, found once for any number of directions.
+
+    Attributes
+    ----------
+    mean
+        (n_axes,) float64.
+    length
+        Norm of the vectors as they came.
+    total
+        Sum of squares of the centred vectors.
+    """
+
+    mean: Floats
+    length: float
+    total: float
+
+
+def spread(vectors: ArrayLike) -> Spread:
+    """Mean and size of vectors.
+
+    Parameters
+    ----------
+    vectors
+        (n, n_axes), no missing values.
+
+    Raises
+    ------
+    InputError
+        Where a value is missing.
+    """
+    z = np.asarray(vectors, dtype=np.float64)
+    wrong = int(np.count_nonzero(~np.isfinite(z).all(axis=1)))
+    if wrong:
+        raise InputError(
+            f"{wrong} vectors have missing or infinite values",
+            "leave those participants out first",
+        )
+    mean = np.asarray(z.mean(axis=0), dtype=np.float64)
+    centred = z - mean
+    total = float(np.sum(np.multiply(centred, centred, out=centred)))
+    return Spread(mean, float(np.linalg.norm(z)), total)
+
+
+def directed_score(
+    vectors: ArrayLike, direction: ArrayLike, *, known: Spread | None = None
+) -> Floats:
     """How far each participant lies along a direction.
 
     Parameters
@@ -87,6 +136,9 @@ def directed_score(vectors: ArrayLike, direction: ArrayLike) -> Floats:
         (n, n_axes), no missing values; as encoded, or after `adjust.remove`.
     direction
         (n_axes,) of length 1.
+    known
+        The `spread` of these vectors, where several directions are asked for: then
+        one axis of many costs a column and not the whole embedding.
 
     Returns
     -------
@@ -98,18 +150,20 @@ def directed_score(vectors: ArrayLike, direction: ArrayLike) -> Floats:
         Where shapes do not meet, a value is missing, or nobody differs along the
         direction: what was removed took all of it.
     """
-    z, u = _checked(vectors, direction)
-    score = z @ u
-    length = float(np.linalg.norm(score))
-    if length <= _NOTHING * float(np.linalg.norm(np.asarray(vectors, np.float64))):
+    z, u = _meeting(vectors, direction)
+    found = spread(z) if known is None else known
+    score = _along(z, u, mean=found.mean)
+    if float(np.linalg.norm(score)) <= _NOTHING * found.length:
         raise InputError(
             "Nothing is left of this axis: everybody has the same value",
             "remove fewer PCs or covariates, or choose another axis",
         )
-    return np.asarray(score, dtype=np.float64)
+    return score
 
 
-def variance_explained(vectors: ArrayLike, direction: ArrayLike) -> float:
+def variance_explained(
+    vectors: ArrayLike, direction: ArrayLike, *, known: Spread | None = None
+) -> float:
     """Share of an embedding's variance that lies along a direction.
 
     Parameters
@@ -118,6 +172,8 @@ def variance_explained(vectors: ArrayLike, direction: ArrayLike) -> float:
         (n, n_axes), no missing values; the embedding before any adjustment.
     direction
         (n_axes,) of length 1.
+    known
+        The `spread` of these vectors.
 
     Returns
     -------
@@ -130,27 +186,31 @@ def variance_explained(vectors: ArrayLike, direction: ArrayLike) -> float:
     InputError
         Where shapes do not meet, a value is missing or all vectors are the same.
     """
-    z, u = _checked(vectors, direction)
-    total = float(np.sum(z * z))
-    if not total > 0:
+    z, u = _meeting(vectors, direction)
+    found = spread(z) if known is None else known
+    score = _along(z, u, mean=found.mean)
+    if not found.total > 0:
         raise InputError(
-            f"all {len(z)} vectors are the same", "look at the images and the encoder"
+            f"all {len(score)} vectors are the same",
+            "look at the images and the encoder",
         )
-    return float(np.sum((z @ u) ** 2)) / total
+    return float(np.sum(score**2)) / found.total
 
 
-def _checked(vectors: ArrayLike, direction: ArrayLike) -> tuple[Floats, Floats]:
-    z = np.asarray(vectors, dtype=np.float64)
-    u = np.asarray(direction, dtype=np.float64)
+def _meeting(vectors: ArrayLike, direction: ArrayLike) -> tuple[np.ndarray, Floats]:
+    z, u = np.asarray(vectors), np.asarray(direction, dtype=np.float64)
     if z.ndim != 2 or u.shape != z.shape[1:] or not len(z):
         raise InputError(
             f"vectors {z.shape} and a direction {u.shape} do not meet",
             "give one row for each participant and one number for each axis",
         )
-    wrong = int(np.count_nonzero(~np.isfinite(z).all(axis=1)))
-    if wrong:
-        raise InputError(
-            f"{wrong} vectors have missing or infinite values",
-            "leave those participants out first",
-        )
-    return z - z.mean(axis=0), u
+    return z, u
+
+
+def _along(z: np.ndarray, u: Floats, *, mean: Floats) -> Floats:
+    """(n,) centred vectors times a direction; of one axis alone, its column."""
+    (used,) = np.nonzero(u)
+    if len(used) == 1:
+        at = int(used[0])
+        return np.asarray((z[:, at].astype(np.float64) - mean[at]) * u[at])
+    return np.asarray((np.asarray(z, np.float64) - mean) @ u, dtype=np.float64)
