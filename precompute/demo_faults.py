@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edp_core.simulate.factors import stream
+from edp_core.simulate.chance import stream
 
 STRANGERS = 5
 """People with an image or a vector who are not in the participants table."""

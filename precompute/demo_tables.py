@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from edp_core.simulate.chance import stream
 from edp_core.simulate.diseases import simulate_diagnoses, simulate_disease
-from edp_core.simulate.factors import Factors, stream
+from edp_core.simulate.factors import Factors
 from edp_core.simulate.nulls import null_diagnoses
 
 ROW_REPEATED = "row repeated"

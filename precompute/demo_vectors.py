@@ -17,12 +17,13 @@ import pyarrow.parquet as pq
 
 from edp_core.simulate.factors import Factors, simulate_factors
 from edp_core.simulate.vectors import AXES, SIDES, simulate_vectors
-from precompute import demo_tables
+from precompute import demo_genotypes, demo_tables
 from precompute.demo_faults import STRANGERS, blemishes
+from precompute.demo_genotypes import write_genotypes
 from precompute.demo_images import Progress
 from precompute.demo_tables import COLUMNS, VOLUMES, write_tables
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same parameters no longer give the same files."""
 NULL_CODES = 600
 NO_VECTOR = "no vector"
@@ -30,7 +31,7 @@ NOT_FINITE = "NaN within the vector"
 REPEATED = "vector repeated"
 FAULTS = {NO_VECTOR: 9, NOT_FINITE: 6, REPEATED: 5}
 """What is wrong with the vectors -> how many participants it befalls."""
-BLEMISHES = {**FAULTS, **demo_tables.FAULTS}
+BLEMISHES = {**FAULTS, **demo_tables.FAULTS, **demo_genotypes.FAULTS}
 
 STUDY = """\
 name = "Demo: simulated embeddings of liver and kidneys"
@@ -60,6 +61,7 @@ withdrawals = "withdrawn.txt"
 method = "vectors"
 vectors = "vectors/{{organ}}.parquet"
 
+{genotypes}
 [disclosure]
 threshold = 5
 downloads = true
@@ -70,7 +72,9 @@ DESCRIPTION = (
     "invented people with embeddings of liver and kidneys ({axes} axes) drawn from "
     "hidden organ volumes, fat, fibrosis, lesions, scars and cysts through a fixed "
     "nonlinear map, with scanner, position and noise. Some ICD-10 codes follow from "
-    "the same factors, {nulls} from nothing. Wrong on purpose, for the steps to find:"
+    "the same factors, {nulls} from nothing. Of about 20,000 genotyped variants a few "
+    "move liver fat, kidneys or the density of bone, which moves every vector most and "
+    "means no disease. Wrong on purpose, for the steps to find:"
     " {blemishes}."
 )
 
@@ -93,6 +97,8 @@ def fill(
         null_codes=NULL_CODES,
         volumes=True,
     )
+    beside = np.append(faults, [""] * STRANGERS)
+    write_genotypes(folder, everyone, faults=beside, seed=seed)
     (folder / "vectors").mkdir()
     faulty = dict(zip(listed.participants["eid"], faults, strict=True))
     total = len(everyone.latent) * sum(map(len, SIDES.values()))
@@ -141,7 +147,11 @@ def _table(organ: str, rows: pd.DataFrame, vectors: np.ndarray) -> pa.Table:
 
 
 def _settings(participants: int) -> str:
-    wrong = [*BLEMISHES, "vector and diagnosis of somebody who is not listed"]
+    wrong = [
+        *BLEMISHES,
+        "vector and diagnosis of somebody who is not listed",
+        *demo_genotypes.WRONG,
+    ]
     return STUDY.format(
         description=DESCRIPTION.format(
             participants=participants,
@@ -149,6 +159,7 @@ def _settings(participants: int) -> str:
             nulls=NULL_CODES,
             blemishes=", ".join(wrong),
         ),
+        genotypes=demo_genotypes.SETTINGS,
         columns="\n".join(
             f'{ours} = "{theirs}"' for ours, theirs in {**COLUMNS, **VOLUMES}.items()
         ),

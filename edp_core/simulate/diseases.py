@@ -16,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from edp_core.simulate.factors import Factors, liability, normal, stream
+from edp_core.simulate.chance import normal, stream
+from edp_core.simulate.factors import Factors, liability
 
 Flags = NDArray[np.bool_]
 

