@@ -26,20 +26,19 @@ def qq_plot(
     Parameters
     ----------
     table
-        ``stratum, expected, observed, n``: quantiles, and the variants of the stratum.
+        ``stratum, expected, observed``: quantiles; a stratum's name tells its
+        variants (`edp_core.gwas.inflation.qq`).
     band
         ``expected, low, high``: the middle 95 % where nothing is associated.
     lambdas
         Quantile → λ there; written under the title.
     """
     strata = list(dict.fromkeys(table["stratum"]))
-    counts = table.drop_duplicates("stratum").set_index("stratum")["n"]
-    named = {name: f"{name} (variants: {int(counts[name]):,})" for name in strata}
     shown = pd.DataFrame(
         {
             "expected": table["expected"].round(4),
             "observed": table["observed"].round(3),
-            "stratum": table["stratum"].map(named),
+            "stratum": table["stratum"],
         }
     )
     right = 1.03 * float(max(shown["expected"].max(), 1.0)) if len(shown) else 1.0
@@ -74,19 +73,18 @@ def qq_plot(
             y=y,
             color=alt.Color(
                 "stratum:N",
-                title="Allele frequency (of the rarer allele)",
+                title=None,
                 sort=None,
-                scale=alt.Scale(domain=list(named.values()), range=HUES[: len(strata)]),
+                scale=alt.Scale(domain=strata, range=HUES[: len(strata)]),
                 legend=alt.Legend(
                     orient="bottom",
                     columns=1,
                     labelLimit=320,
-                    titleLimit=400,
                     symbolOpacity=1,
                 ),
             ),
             tooltip=[
-                alt.Tooltip("stratum:N", title="Allele frequency"),
+                alt.Tooltip("stratum:N", title="Minor allele frequency"),
                 alt.Tooltip("expected:Q", title="Expected", format=".2f"),
                 alt.Tooltip("observed:Q", title="Observed", format=".2f"),
             ],

@@ -90,8 +90,8 @@ def pack(genes: pd.DataFrame, span: tuple[int, int]) -> pd.DataFrame:
     strands = table["strand"] if "strand" in table else pd.Series("", table.index)
     table = table.assign(strand=strands, long=table["end"] - table["start"])
     for gene in table.sort_values("long", ascending=False).itertuples():
-        arrow = {"+": "→", "-": "←", "−": "←"}.get(str(gene.strand), "")
-        label = f"{gene.gene}{arrow}"
+        forward, back = gene.strand == "+", gene.strand == "-"
+        label = f"{'← ' if back else ''}{gene.gene}{' →' if forward else ''}"
         start, end = float(str(gene.start)), float(str(gene.end))
         middle = (start + end) / 2
         half = max(len(label) * LETTER * per_pixel, end - start) / 2 + 4 * per_pixel
@@ -176,7 +176,9 @@ def _points(
     if len(lead):
         base = alt.Chart(lead.head(1)).encode(x=x, y=y, tooltip=tips)
         drawn += [
-            base.mark_point(shape="diamond", filled=True, size=150, color=CASE),
+            base.mark_point(
+                shape="diamond", filled=True, size=150, color=CASE, opacity=1
+            ),
             base.mark_text(
                 align="right" if beyond else "left",
                 dx=-11 if beyond else 11,
