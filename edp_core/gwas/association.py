@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
+from edp_core.gwas.inflation import lambdas
 from edp_core.stats.tails import log10p_share
 
 Floats = NDArray[np.float64]
-_MEDIAN = float(ndtri(0.75)) ** 2
-"""Median of χ² with one degree of freedom."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,7 @@ class Association:
     @property
     def lambda_gc(self) -> float:
         """Genomic control: median χ² over the one expected without any effect."""
-        tested = self.log10p[~np.isnan(self.log10p)]
-        if not tested.size:
-            return float("nan")
-        z = float(ndtri(10.0 ** -np.median(tested) / 2))
-        return z * z / _MEDIAN
+        return lambdas(self.log10p, at=(0.5,))[0.5]
 
 
 def tested(
