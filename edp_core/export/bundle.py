@@ -20,7 +20,7 @@ from edp_core.export.card import render_card
 from edp_core.export.counts import HIDDEN, Ledger, Shown
 from edp_core.export.delivery import audit, current_user, write_folder, zip_bytes
 from edp_core.export.methods import Entry, render_methods
-from edp_core.export.regenie import table_bytes, validate_table
+from edp_core.export.regenie import check_traits, table_bytes, validate_table
 from edp_core.export.script import render_script
 from edp_core.export.selection import ExportRequest, Selection, select
 
@@ -155,7 +155,7 @@ def _tables(selection: Selection) -> dict[str, bytes]:
             selection.iids[held].tolist(),
             {name: values[held] for name, values in traits.items()},
         )
-        validate_table(files[run.file], role=run.role, taken=tuple(columns))
+        check_traits(files[run.file], role=run.role, taken=tuple(columns))
     fids, iids = selection.fids.tolist(), selection.iids.tolist()
     files["keep.tsv"] = table_bytes(fids, iids, {})
     validate_table(files["keep.tsv"], role="keep")

@@ -80,15 +80,27 @@ def group_traits(
     """
     order = {name: i for i, name in enumerate(known)}
     groups: list[list[str]] = []
+    # hundreds of axes have values for the same people: one of them tells for all, since
+    # a group that was too sparse for it only grows sparser
+    patterns = {name: known[name].tobytes() for name in known}
+    placed: dict[bytes, int] = {}
+    distinct: list[list[np.ndarray]] = []
     by_size = sorted(known, key=lambda name: (-int(known[name].sum()), order[name]))
     for name in by_size:
-        for group in groups:
-            joined = [*group, name]
-            if _fits([known[other] for other in joined], limit):
-                group.append(name)
-                break
-        else:
-            groups.append([name])
+        at = placed.get(patterns[name])
+        if at is None:
+            fitting = (
+                i
+                for i, held in enumerate(distinct)
+                if _fits([*held, known[name]], limit)
+            )
+            at = next(fitting, len(groups))
+            if at == len(groups):
+                groups.append([])
+                distinct.append([])
+            distinct[at].append(known[name])
+            placed[patterns[name]] = at
+        groups[at].append(name)
     ordered = [tuple(sorted(group, key=order.__getitem__)) for group in groups]
     return sorted(ordered, key=lambda group: order[group[0]])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from textwrap import indent
 
 from edp_core.export.runs import Run
 from edp_core.people.covariates import REGENIE_LEVELS
@@ -67,7 +68,21 @@ wants() { # wants STEP
 command -v -- "$REGENIE" >/dev/null 2>&1 ||
   die "REGENIE: the program $REGENIE is not found; install regenie or set REGENIE"
 wants 1 || wants 2 || die "STEPS: give 1, 2 or both"
-need "$HERE/keep.tsv" "this folder"
+"""
+_EACH_HALF = """#
+# Participants are split: both steps run in each half by itself, and the results of each
+# have a folder. One of them alone:
+#
+#   HALVES=discovery bash run_regenie.sh
+"""
+_SET_HALVES = """HALVES="${HALVES:-discovery replication}"
+"""
+_CHECK_HALVES = """[[ -n "${HALVES// /}" ]] || HALVES=none
+for half in $HALVES; do
+  [[ "$half" == discovery || "$half" == replication ]] ||
+    die "HALVES: give discovery, replication or both"
+  need "$HERE/$half.keep" "this folder"
+done
 """
 
 _CHECKS = r"""
@@ -101,20 +116,21 @@ if wants 2; then
   done
 fi
 
-mkdir -p -- "$RESULTS"
-KEEP="$HERE/keep.tsv"
-if [[ -n "$QC_ID" ]]; then
-  # regenie would take the union of two --keep files, and both must hold
-  need "$QC_ID" QC_ID
-  awk 'NR == FNR { keep[$1 "\t" $2] = 1; next } ($1 "\t" $2) in keep' \
-    "$QC_ID" "$KEEP" >"$RESULTS/keep_qc.tsv.$$"
-  mv -- "$RESULTS/keep_qc.tsv.$$" "$RESULTS/keep_qc.tsv"
-  KEEP="$RESULTS/keep_qc.tsv"
-  need "$KEEP" "QC_ID has no participant of keep.tsv, so"
-fi
-
-common=(--keep "$KEEP")
-if [[ -n "$THREADS" ]]; then common+=(--threads "$THREADS"); fi
+take() { # take FILE-OF-PARTICIPANTS
+  KEEP="$HERE/$1"
+  mkdir -p -- "$RESULTS"
+  if [[ -n "$QC_ID" ]]; then
+    # regenie would take the union of two --keep files, and both must hold
+    need "$QC_ID" QC_ID
+    awk 'NR == FNR { keep[$1 "\t" $2] = 1; next } ($1 "\t" $2) in keep' \
+      "$QC_ID" "$KEEP" >"$RESULTS/keep_qc.tsv.$$"
+    mv -- "$RESULTS/keep_qc.tsv.$$" "$RESULTS/keep_qc.tsv"
+    KEEP="$RESULTS/keep_qc.tsv"
+    need "$KEEP" "QC_ID has no participant of $1, so"
+  fi
+  common=(--keep "$KEEP")
+  if [[ -n "$THREADS" ]]; then common+=(--threads "$THREADS"); fi
+}
 
 step1() { # step1 RUN OPTION...
   local run="$1" options=("${@:2}") loco
@@ -155,7 +171,11 @@ _STEP2 = {
 _RANKED = "#   (normal by their ranks already: --apply-rint is not given)\n"
 
 
-def render_script(runs: Sequence[Run], *, max_levels: int) -> str:
+MOST_LISTED = 12
+"""Names of more traits than these are not written out: their file's header has them."""
+
+
+def render_script(runs: Sequence[Run], *, max_levels: int, halved: bool = False) -> str:
     """Bash script of both regenie steps, one pair of steps for each run.
 
     Parameters
@@ -164,6 +184,8 @@ def render_script(runs: Sequence[Run], *, max_levels: int) -> str:
         Phenotype files with their covariates.
     max_levels
         Most levels of a category; above 10 regenie needs ``--maxCatLevels``.
+    halved
+        Whether both steps run in ``discovery.keep`` and in ``replication.keep``.
 
     Returns
     -------
@@ -173,28 +195,51 @@ def render_script(runs: Sequence[Run], *, max_levels: int) -> str:
     files = [run.file for run in runs]
     if any(run.quantities or run.categories for run in runs):
         files.append("covariates.tsv")
-    parts = [_HEAD]
-    parts += [f'need "$HERE"/{shlex.quote(file)} "this folder"\n' for file in files]
-    parts.append(_CHECKS)
-    for run in runs:
-        words = [f'--phenoFile "$HERE"/{shlex.quote(run.file)}']
-        used = (*run.quantities, *run.categories)
-        if used:
-            words.append('--covarFile "$HERE"/covariates.tsv')
-            words.append(f'--covarColList "{",".join(used)}"')
-        if run.categories:
-            words.append(f'--catCovarList "{",".join(run.categories)}"')
-            if max_levels > REGENIE_LEVELS:
-                words.append(f"--maxCatLevels {max_levels}")
-        traits = "".join(f"#   {name}\n" for name in run.traits)
-        kind = "quantitative" if run.role == "qt" else "binary"
-        told = _RANKED if run.ranked else ""
-        parts.append(f"\n# {kind} traits:\n{traits}{told}{run.name}=(\n  ")
-        parts.append("\n  ".join(words) + "\n)\n")
-        for step, extra in (("1", _STEP1[run.role]), ("2", _STEP2[run.role])):
-            extra = extra.replace(" --apply-rint", "") if run.ranked else extra
-            parts.append(
-                f"if wants {step}; then step{step} {run.name} "
-                f'"${{{run.name}[@]}}" {extra}; fi\n'
-            )
-    return "".join(parts)
+    files += [] if halved else ["keep.tsv"]
+    checked = "".join(f'need "$HERE"/{shlex.quote(f)} "this folder"\n' for f in files)
+    blocks = "".join(_block(run, max_levels) for run in runs)
+    if not halved:
+        return f"{_HEAD}{checked}{_CHECKS}\ntake keep.tsv\n{blocks}"
+    settings_end = _HEAD.index("# -----", _HEAD.index('THREADS="$'))
+    told = _HEAD.index("#\n# QC_SNPLIST and QC_ID name")
+    head = (
+        _HEAD[:told] + _EACH_HALF + _HEAD[told:settings_end] + _SET_HALVES
+        + _HEAD[settings_end:]
+    )  # fmt: skip
+    return (
+        f"{head}{checked}{_CHECK_HALVES}{_CHECKS}\n"
+        'ALL_RESULTS="$RESULTS"\n'
+        "for half in $HALVES; do\n"
+        '  RESULTS="$ALL_RESULTS/$half"\n'
+        '  take "$half.keep"\n'
+        f"{indent(blocks, '  ')}"
+        "done\n"
+    )
+
+
+def _block(run: Run, max_levels: int) -> str:
+    """Both steps of one run, what regenie is told of it in an array of bash."""
+    words = [f'--phenoFile "$HERE"/{shlex.quote(run.file)}']
+    used = (*run.quantities, *run.categories)
+    if used:
+        words.append('--covarFile "$HERE"/covariates.tsv')
+        words.append(f'--covarColList "{",".join(used)}"')
+    if run.categories:
+        words.append(f'--catCovarList "{",".join(run.categories)}"')
+        if max_levels > REGENIE_LEVELS:
+            words.append(f"--maxCatLevels {max_levels}")
+    names = run.traits
+    if len(names) > MOST_LISTED:
+        names = (f"{names[0]} to {names[-1]}, {len(names)} of them",)
+    traits = "".join(f"#   {name}\n" for name in names)
+    kind = "quantitative" if run.role == "qt" else "binary"
+    told = _RANKED if run.ranked else ""
+    listed = "\n  ".join(words)
+    lines = [f"\n# {kind} traits:\n{traits}{told}{run.name}=(\n  {listed}\n)\n"]
+    for step, extra in (("1", _STEP1[run.role]), ("2", _STEP2[run.role])):
+        extra = extra.replace(" --apply-rint", "") if run.ranked else extra
+        lines.append(
+            f"if wants {step}; then step{step} {run.name} "
+            f'"${{{run.name}[@]}}" {extra}; fi\n'
+        )
+    return "".join(lines)

@@ -10,10 +10,13 @@ import pandas as pd
 
 from edp_core.disclosure import DEFAULT_THRESHOLD, mask_count
 from edp_core.errors import AlignmentError, InputError
+from edp_core.export.alignment import align, check_eids
 from edp_core.export.covariates import CATEGORIES, FOLD, Covariates, finish
+from edp_core.export.halves import Halves, Halving, halve
 from edp_core.export.rules import ID, check_names, check_trait
 from edp_core.export.runs import Run, plan_runs
 from edp_core.people.covariates import SOURCES, available, gather, missing_cells
+from edp_core.people.relatedness import Relatedness
 from edp_core.people.samples import Samples, parse_samples
 from edp_core.phenotype import ColumnSpec, Phenotype
 
@@ -43,6 +46,10 @@ class ExportRequest:
         a small count.
     versions, encoders
         Software → version; encoder → a sentence on its training.
+    halving
+        How participants are split into discovery and replication, if they are.
+    relatives
+        Pairs of relatives who must not be parted by that, where a table was given.
     """
 
     phenotypes: Sequence[Phenotype]
@@ -56,6 +63,8 @@ class ExportRequest:
     known: tuple[int, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     encoders: Mapping[str, str] = field(default_factory=dict)
+    halving: Halving | None = None
+    relatives: Relatedness | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,8 @@ class Selection:
         Of the genotype file, where one was given.
     notes
         What the user should know.
+    halves
+        Who is for discovery, where the export is split.
     """
 
     fids: np.ndarray
@@ -88,6 +99,7 @@ class Selection:
     dropped: Mapping[str, int]
     samples: Samples | None
     notes: tuple[str, ...]
+    halves: Halves | None = None
 
 
 def select(request: ExportRequest) -> Selection:
@@ -104,18 +116,10 @@ def select(request: ExportRequest) -> Selection:
     if not phenotypes:
         raise InputError("No phenotype was chosen", "choose at least one")
     check_names([p.spec.name for p in phenotypes], taken=_covariate_names(request))
-    for phenotype in phenotypes:
-        _check_shape(phenotype)
     table = request.participants
-    _check_eids("The participants table", list(table["eid"]) if "eid" in table else [])
-    eids = np.unique(np.concatenate([np.asarray(p.eids, str) for p in phenotypes]))
-    values = {p.spec.name: _aligned(p, p.values, eids) for p in phenotypes}
-    folds = _folds(phenotypes, eids)
-    for phenotype in phenotypes:
-        if phenotype.folds is not None:
-            own = _aligned(phenotype, phenotype.folds, eids)
-            values[phenotype.spec.name][~(own >= 0)] = np.nan
-
+    check_eids("The participants table", list(table["eid"]) if "eid" in table else [])
+    aligned = align(phenotypes)
+    eids, values, folds = aligned.eids, aligned.values, aligned.folds
     reasons = np.full(len(eids), "", object)
     _drop(reasons, np.isin(eids, list(request.withdrawn)), "withdrawn")
     samples = None if request.genotypes is None else parse_samples(request.genotypes)
@@ -140,8 +144,18 @@ def select(request: ExportRequest) -> Selection:
     values = {name: column[kept] for name, column in values.items()}
     raw = {name: column[kept] for name, column in raw.items()}
     covariates = finish(raw, folds=None if folds is None else folds[kept])
-    for phenotype in phenotypes:
-        _check_phenotype(phenotype, values[phenotype.spec.name], covariates)
+    _check_all(phenotypes, values, covariates=covariates)
+    halves = None
+    if request.halving is not None:
+        halves = halve(
+            eids,
+            request.halving,
+            relatives=request.relatives,
+            threshold=request.threshold,
+        )
+        for half, rows in halves.rows.items():
+            within = {name: column[rows] for name, column in values.items()}
+            _check_all(phenotypes, within, covariates=covariates, half=half)
     fids = [samples.fids[eid] for eid in eids] if samples else list(eids)
     if samples and any(eid in samples.repeated for eid in eids):
         raise InputError(
@@ -161,7 +175,13 @@ def select(request: ExportRequest) -> Selection:
         plan_runs(phenotypes, values, covariates=covariates),
         dict(sorted(dropped.items())),
         samples,
-        (*notes, *covariates.notes, *(samples.notes if samples else ())),
+        (
+            *notes,
+            *covariates.notes,
+            *(samples.notes if samples else ()),
+            *(halves.notes if halves else ()),
+        ),
+        halves,
     )
 
 
@@ -170,61 +190,6 @@ def _covariate_names(request: ExportRequest) -> list[str]:
     names = available(request.participants) if chosen is None else chosen
     folded = any(p.folds is not None for p in request.phenotypes)
     return [*names, *([FOLD] if folded else [])]
-
-
-def _check_shape(phenotype: Phenotype) -> None:
-    name, n = phenotype.spec.name, len(phenotype.eids)
-    _check_eids(f"Phenotype {name!r}", phenotype.eids)
-    folds = phenotype.folds
-    if len(phenotype.values) != n or (folds is not None and len(folds) != n):
-        raise InputError(
-            f"Phenotype {name!r} has {n} eids but another number of values or folds",
-            "design it again",
-        )
-
-
-def _check_eids(where: str, eids: Sequence[object] | np.ndarray) -> None:
-    listed = list(eids)
-    if not listed:
-        raise InputError(f"{where} has no eids", "give the column eid")
-    if not all(isinstance(eid, str) for eid in listed):
-        raise InputError(
-            f"{where} has eids that are missing or numbers",
-            "eids are text in EDP Studio; read them as text",
-        )
-    if not all(ID.fullmatch(str(eid)) for eid in listed):
-        raise InputError(
-            f"{where} has empty eids, or eids with spaces or other characters that "
-            "regenie splits at",
-            "use letters, digits, '_' and '-' in eids",
-        )
-    if len(set(listed)) < len(listed):
-        raise InputError(f"{where} has eids more than once", "keep one row for each")
-
-
-def _aligned(phenotype: Phenotype, column: np.ndarray, eids: np.ndarray) -> np.ndarray:
-    out = np.full(len(eids), np.nan)
-    out[np.searchsorted(eids, np.asarray(phenotype.eids, str))] = column
-    return out
-
-
-def _folds(phenotypes: Sequence[Phenotype], eids: np.ndarray) -> np.ndarray | None:
-    """One fold for each participant, for regenie has one covariate file."""
-    merged: np.ndarray | None = None
-    for phenotype in phenotypes:
-        if phenotype.folds is None:
-            continue
-        own = np.nan_to_num(_aligned(phenotype, phenotype.folds, eids), nan=-1.0)
-        if merged is None:
-            merged = np.full(len(eids), -1.0)
-        if ((merged >= 0) & (own >= 0) & (merged != own)).any():
-            raise InputError(
-                f"Phenotype {phenotype.spec.name!r} was made with other folds than "
-                "those before it",
-                "export it apart, or make all with the same folds and fold seed",
-            )
-        merged = np.where(own >= 0, own, merged)
-    return merged
 
 
 def _drop(reasons: np.ndarray, rows: np.ndarray, reason: str) -> None:
@@ -261,8 +226,42 @@ def _complete(
     return raw, notes
 
 
+def _check_all(
+    phenotypes: Sequence[Phenotype],
+    values: Mapping[str, np.ndarray],
+    *,
+    covariates: Covariates,
+    half: str | None = None,
+) -> None:
+    """Raise `InputError` for what regenie would refuse, in one half perhaps."""
+    parameters = 1 + sum(
+        len(set(column)) - 1 if name in CATEGORIES else 1
+        for name, column in covariates.columns.items()
+    )
+    for phenotype in phenotypes:
+        try:
+            _check_phenotype(
+                phenotype,
+                values[phenotype.spec.name],
+                covariates=covariates,
+                parameters=parameters,
+            )
+        except InputError as error:
+            if half is None:
+                raise
+            raise InputError(
+                f"In the half for {half}: {error.message}",
+                "choose a share nearer to one half, leave that phenotype out, or "
+                "export without halves",
+            ) from error
+
+
 def _check_phenotype(
-    phenotype: Phenotype, values: np.ndarray, covariates: Covariates
+    phenotype: Phenotype,
+    values: np.ndarray,
+    *,
+    covariates: Covariates,
+    parameters: int,
 ) -> None:
     spec = phenotype.spec
     check_trait(spec.name, values, phenotype.kind)
@@ -272,12 +271,9 @@ def _check_phenotype(
             raise InputError(
                 f"Phenotype {spec.name!r} is the column {spec.column!r}, which is also "
                 f"the covariate {', '.join(same)}: nothing of it would be left",
-                "leave that covariate out of this export",
+                "leave it out of this export (untick it in the basket): every GWAS "
+                "here is adjusted for that covariate",
             )
-    parameters = 1 + sum(
-        len(set(column)) - 1 if name in CATEGORIES else 1
-        for name, column in covariates.columns.items()
-    )
     if (~np.isnan(values)).sum() <= parameters:
         raise InputError(
             f"Phenotype {spec.name!r} has no more participants than the covariates "
