@@ -4,6 +4,7 @@ The slots of a study are ``cohort``, ``phenome``, ``images/<organ>``,
 ``thumbnails/<organ>`` and, for each organ and encoder, ``encoder``, ``embedding``,
 ``atlas``, ``scan``, ``enrichment``, ``stability`` and ``probes``
 (``embedding/<organ>/<encoder>``).
+Results of a GWAS, ``gwas/<name>``, are given by the user and belong to no step.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from edp_core.errors import AlignmentError
+from edp_core.gwas import results_store
 from edp_core.inputs import Inputs
 from edp_core.people.cohort import Cohort
 from edp_core.people.measures import join_volumes, with_left_out
@@ -38,6 +40,7 @@ VERSIONS = {
     "enrichment": 2,
     "stability": 2,
     "probes": 1,
+    results_store.KIND: results_store.VERSION,
 }
 """Raise a version when the step's output changes for the same inputs."""
 
@@ -128,9 +131,12 @@ def clustering_of(study: Study) -> Clustering:
 
 def is_stale(study: Study, store: Store, slot: str) -> bool:
     """Whether the study file has changed since a slot was computed."""
-    manifest = store.manifest(slot.split("/")[0], store.ref(slot))
+    kind = slot.split("/")[0]
+    manifest = store.manifest(kind, store.ref(slot))
+    # a result that was brought home was made from no setting of the study
+    given = kind == results_store.KIND
     return bool(
-        manifest["settings"] != settings_of(study, slot)
+        (not given and manifest["settings"] != settings_of(study, slot))
         or manifest["step_version"] != VERSIONS[manifest["kind"]]
     )
 
