@@ -1,4 +1,4 @@
-"""The command line: run, status, export, demo, prune, withdraw."""
+"""The command line: run, status, export, demo, prune, withdraw, gwas-results."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from edp_core.prune import prune as prune_store
 from edp_core.prune import sweep
 from edp_core.refused import writing
 from edp_core.store import Store
-from edp_core.study import Study, load_study
+from edp_core.study import Study
 from edp_core.withdrawals import withdrawn_eids
 from precompute import demo as demo_study
+from precompute import gwas_results
 from precompute.console import Reporter
 from precompute.exported import delete_export, exports_with
 from precompute.jobs import Jobs
+from precompute.opening import StudyPath, open_study
 from precompute.steps import PHASES, do, slots, states
 from precompute.telling import Telling, tell_withdrawn
 from precompute.withdraw import survey, withdraw
@@ -39,17 +41,7 @@ app = typer.Typer(
     help="Train encoders on a study's images and cache what the screens show.",
 )
 console = Console()
-StudyPath = Annotated[
-    Path, typer.Argument(metavar="STUDY", help="Folder of study.toml")
-]
-
-
-def open_study(path: Path) -> tuple[Study, Store]:
-    """Study and its store; hints of errors name the command for this study."""
-    study = load_study(path)
-    return study, Store(
-        study.store_path, remedy=f".venv/bin/python -m precompute run {path}"
-    )
+app.command("gwas-results")(gwas_results.command)
 
 
 @app.command()

@@ -13,9 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from edp_core.gwas import results_store
 from edp_core.store import MANIFEST, Store, digest
 from precompute.parts import CONTENT
 
+NO_PEOPLE = (results_store.KIND,)
+"""Kinds that hold variants alone; an id of one may look like an eid, and is none."""
 Place = tuple[str, str]
 """Kind and key of an artifact."""
 
@@ -82,6 +85,8 @@ def find(store: Store, eids: Collection[str], *, clean: Collection[str] = ()) ->
         place = (folder.parent.name, folder.name)
         if folder.name.startswith("."):
             found.halves.append(folder)
+            continue
+        if place[0] in NO_PEOPLE:
             continue
         theirs = _ids_in(folder.rglob("*"), eids)
         found.eids |= theirs or set()

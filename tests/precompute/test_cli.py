@@ -17,7 +17,7 @@ from edp_core.people.ukb import read_columns
 from edp_core.phenotype import SPEC, CodeSpec
 from edp_core.store import Store, read_table
 from edp_core.study import load_study
-from precompute import cli
+from precompute import cli, opening
 from precompute.console import Reporter
 
 SMALL = re.compile(r"(?<![\w.,<])[1-4](?![\w.,])")
@@ -240,7 +240,7 @@ def test_square_brackets_of_a_hint_are_shown(monkeypatch, capsys, tmp_path):
     def fail(_):
         raise InputError("wrong [encoders.mae]", "lower base_lr in [encoders.*]")
 
-    monkeypatch.setattr(cli, "load_study", fail)
+    monkeypatch.setattr(opening, "load_study", fail)
     code, said = main(monkeypatch, capsys, "status", tmp_path)
     assert code == 2
     assert "Error wrong [encoders.mae]" in said
@@ -251,7 +251,7 @@ def test_a_bug_of_ours_keeps_its_traceback(monkeypatch, tmp_path):
     def fail(_):
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(cli, "load_study", fail)
+    monkeypatch.setattr(opening, "load_study", fail)
     monkeypatch.setattr(sys, "argv", ["precompute", "status", str(tmp_path)])
     with pytest.raises(ZeroDivisionError, match="ours"):
         cli.main()
