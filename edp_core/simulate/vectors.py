@@ -2,9 +2,11 @@
 
 What an encoder would make of a picture is drawn directly. It sees the organ's factors
 only roughly (`SEEN`), folds them nonlinearly into all axes, and sees what is no biology
-as well: the scanner of each centre and how the participant lay. The rest is noise whose
-variance decays from direction to direction and whose directions lie across the axes, so
-that every axis correlates with every other, as in embeddings of trained encoders.
+as well: the scanner of each centre and how the participant lay. Most of all it sees a
+nuisance, along one direction: the first principal component is the density of bone,
+which means no disease. The rest is noise whose variance decays from direction to
+direction and whose directions lie across the axes, so that every axis correlates with
+every other, as in embeddings of trained encoders.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ SEEN: Mapping[str, Mapping[str, float]] = {
 SIDES: Mapping[str, tuple[str, ...]] = {"liver": ("",), "kidney": ("left", "right")}
 HIDDEN = 48
 """Units of the nonlinear map."""
-SIGNAL, SCANNER, POSITION, NOISE = 1.0, 0.15, 0.3, 0.8
+NUISANCE, NUISANCE_SEEN = "bone_z", 0.97
+"""What moves every vector most, and its correlation with what they hold of it."""
+SIGNAL, SCANNER, POSITION, NOISE, BONE = 1.0, 0.15, 0.3, 0.8, 0.7
 """Root mean square of each part of a vector's entry."""
 DECAY = 0.8
 """The variance of the noise in direction k is k^−0.8, scaled to `NOISE`."""
@@ -59,8 +63,9 @@ def simulate_vectors(
 ) -> Iterator[tuple[pd.DataFrame, NDArray[np.float32]]]:
     """Vectors of one organ, in blocks of participants.
 
-    With f the factors as they are seen, c the centre, p two numbers of the position and
-    ε noise, a vector is  W₂ tanh(W₁ f + b) + shifts + S c + P p + R ε; the matrices are
+    With f the factors as they are seen, c the centre, p two numbers of the position, u
+    the nuisance as it is seen and ε noise, a vector is
+    W₂ tanh(W₁ f + b) + shifts + S c + P p + d u + R ε; the matrices and d are
     drawn once from the seed and are the same for everybody. R is a rotation times the
     square roots of the spectrum.
 
@@ -79,6 +84,12 @@ def simulate_vectors(
     names = list(CENTRES)
     centres = factors.participants["centre"].map(names.index).to_numpy(int)
     n = len(factors.latent)
+    nuisance = _dimmed(
+        factors.latent[NUISANCE].to_numpy(float),
+        r=NUISANCE_SEEN,
+        chance=normal(seed, f"{organ} sees {NUISANCE}", n),
+    )
+    direction = _scaled(normal(seed, f"{organ} nuisance", AXES)[None], BONE)[0]
     eids = factors.latent["eid"].to_numpy(str)
     for side in SIDES[organ]:
         seen = _seen(factors, organ, side=side, seed=seed)
@@ -86,6 +97,7 @@ def simulate_vectors(
         for start in range(0, n, BLOCK):
             rows = slice(start, min(start + BLOCK, n))
             vectors = maps.apply(seen[rows], centres[rows], rng=rng)
+            vectors += np.outer(nuisance[rows], direction)
             keys = {"eid": eids[rows], "instance": "2", "side": side}
             yield pd.DataFrame(keys, dtype=str), vectors.astype(np.float32)
 
@@ -99,11 +111,17 @@ def _seen(factors: Factors, organ: str, *, side: str, seed: int) -> Array:
         values = latent[source].to_numpy(float)
         if name.endswith("_ml"):
             values = np.log(values)
-        spread = values.std()
-        z = (values - values.mean()) / (spread if spread > 0 else 1.0)
         chance = normal(seed, f"{organ} sees {name}", len(latent))
-        columns.append(r * z + np.sqrt(1 - r**2) * chance)
+        columns.append(_dimmed(values, r=r, chance=chance))
     return np.column_stack(columns)
+
+
+def _dimmed(values: Array, *, r: float, chance: Array) -> Array:
+    """Standard scores that correlate by ``r`` with some values."""
+    spread = values.std()
+    z = (values - values.mean()) / (spread if spread > 0 else 1.0)
+    dimmed: Array = r * z + np.sqrt(1 - r**2) * chance
+    return dimmed
 
 
 class _Maps:
