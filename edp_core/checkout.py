@@ -9,7 +9,9 @@ from edp_core.artifacts import read_inputs
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.exclusions import known_counts
 from edp_core.export import bundle
+from edp_core.export.halves import Halving
 from edp_core.export.selection import ExportRequest
+from edp_core.people.relatedness import Relatedness, read_relatedness
 from edp_core.phenotype import Inputs, Phenotype, evaluate
 from edp_core.recipe import Spec, VectorSpec
 from edp_core.settings.encoders import GivenVectors, MaeEncoder
@@ -24,7 +26,13 @@ EXPORTED_FIGURES = (
 
 
 def render_study(
-    study: Study, store: Store, specs: Sequence[Spec], *, genotypes: str | None = None
+    study: Study,
+    store: Store,
+    specs: Sequence[Spec],
+    *,
+    genotypes: str | None = None,
+    halving: Halving | None = None,
+    relatives: Relatedness | None = None,
 ) -> dict[str, bytes]:
     """Evaluate recipes and render every file of their export.
 
@@ -36,6 +44,11 @@ def render_study(
         Recipes, in the order of the columns.
     genotypes
         Text of a .fam, .psam or .sample file the export is checked against.
+    halving
+        How participants are split into discovery and replication, if they are.
+    relatives
+        Pairs who must not be parted then; by default those of the table that the
+        study's ``[genotypes]`` names.
 
     Returns
     -------
@@ -49,6 +62,8 @@ def render_study(
     """
     if not specs:
         raise InputError("There is no phenotype to export", "pick at least one")
+    if halving is not None and relatives is None:
+        relatives = relatives_of(study)
     everyone = read_inputs(study, store)
     read: dict[tuple[str, str], Inputs] = {}  # an embedding once, however many scores
     phenotypes = []
@@ -71,6 +86,8 @@ def render_study(
             threshold=study.disclosure.threshold,
             genotypes=genotypes,
             withdrawn=withdrawn_eids(study),
+            halving=halving,
+            relatives=relatives,
             versions=bundle.software_versions(),
             encoders={
                 f"{organ}/{name}": describe_encoder(study, organ, name)
@@ -79,6 +96,19 @@ def render_study(
             },
         )
     )
+
+
+def relatives_of(study: Study) -> Relatedness | None:
+    """Pairs of the table that ``[genotypes] relatedness`` names, if it names one.
+
+    Raises
+    ------
+    InputError
+        Where it cannot be read, or is no such table.
+    """
+    if study.genotypes is None or study.genotypes.relatedness is None:
+        return None
+    return read_relatedness(study.path(study.genotypes.relatedness))
 
 
 def _without_hidden_counts(phenotype: Phenotype) -> Phenotype:

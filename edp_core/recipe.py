@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -240,3 +241,36 @@ Spec = VectorSpec | CodeSpec | ColumnSpec
 PhenotypeSpec = Annotated[Spec, Field(discriminator="method")]
 SPEC: TypeAdapter[Spec] = TypeAdapter(PhenotypeSpec)
 """Reads and writes any recipe: ``SPEC.validate_json``, ``SPEC.dump_json``."""
+
+
+def families(specs: Sequence[Spec]) -> list[list[int]]:
+    """Recipes that differ in nothing but name and axis, together.
+
+    Returns
+    -------
+    list of list of int
+        Places in ``specs``, each once; families in the order of their first member.
+        What is no axis or component stands alone.
+    """
+    found: dict[object, list[int]] = {}
+    for at, spec in enumerate(specs):
+        alike: object = at
+        if isinstance(spec, AxisSpec):
+            alike = spec.model_dump_json(exclude={"name", "axis"})
+        found.setdefault(alike, []).append(at)
+    return list(found.values())
+
+
+def span_of(numbers: Sequence[int]) -> str:
+    """Numbers of axes as people write them.
+
+    >>> span_of([3, 1, 2, 7])
+    '1–3, 7'
+    """
+    parts: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ", ".join("–".join(map(str, part)) for part in parts)

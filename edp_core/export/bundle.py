@@ -6,21 +6,19 @@ export the same. No file holds a time, a host or a path.
 
 from __future__ import annotations
 
-import json
 import platform
-from collections.abc import Mapping
 from importlib import metadata
-from typing import Any
 
 import numpy as np
 
-from edp_core.disclosure import hide_partition, is_small, mask_count
+from edp_core.disclosure import is_small
 from edp_core.errors import InputError
 from edp_core.export.card import render_card
-from edp_core.export.counts import HIDDEN, Ledger, Shown
+from edp_core.export.counts import Ledger, Shown
 from edp_core.export.delivery import audit, current_user, write_folder, zip_bytes
 from edp_core.export.methods import Entry, render_methods
 from edp_core.export.regenie import check_traits, table_bytes, validate_table
+from edp_core.export.report import render_readme, render_report
 from edp_core.export.script import render_script
 from edp_core.export.selection import ExportRequest, Selection, select
 
@@ -48,7 +46,8 @@ def render(request: ExportRequest) -> dict[str, bytes]:
     -------
     dict
         File name → content: ``phenotypes_*.tsv``, ``covariates.tsv`` (where there are
-        any), ``keep.tsv``, ``run_regenie.sh``, ``cards/<name>.json``, ``methods.md``,
+        any), ``keep.tsv``, ``discovery.keep`` and ``replication.keep`` (where the
+        export is split), ``run_regenie.sh``, ``cards/<name>.json``, ``methods.md``,
         ``report.json`` and ``README.txt``.
 
     Raises
@@ -79,7 +78,9 @@ def render(request: ExportRequest) -> dict[str, bytes]:
     shown_rows = {file: ledger.show(n) for file, n in rows.items()}
     entries = _entries(request, selection, ledger)
     files["run_regenie.sh"] = render_script(
-        selection.runs, max_levels=selection.covariates.max_levels
+        selection.runs,
+        max_levels=selection.covariates.max_levels,
+        halved=selection.halves is not None,
     ).encode()
     for entry in entries:
         files[f"cards/{entry.spec.name}.json"] = render_card(
@@ -87,6 +88,7 @@ def render(request: ExportRequest) -> dict[str, bytes]:
             study=study,
             simulated=request.simulated,
             versions=request.versions,
+            halving=None if selection.halves is None else selection.halves.halving,
         )
     files["methods.md"] = render_methods(
         entries,
@@ -96,39 +98,19 @@ def render(request: ExportRequest) -> dict[str, bytes]:
         versions=request.versions,
         encoders=request.encoders,
         notes=selection.notes,
+        halves=selection.halves,
     ).encode()
-    report = {
-        "study": study,
-        "simulated": request.simulated,
-        "disclosure_threshold": request.threshold,
-        "participants": total,
-        "dropped": _dropped(selection.dropped, request.threshold),
-        "phenotypes": {e.spec.name: {"kind": e.kind, **e.counts} for e in entries},
-        "files": {
-            run.file: {
-                "traits": list(run.traits),
-                "participants": shown_rows[run.file],
-                "without_any_value": _rest(
-                    shown_rows[run.file],
-                    len(selection.iids) - rows[run.file],
-                    threshold=request.threshold,
-                ),
-                "covariates": [*run.quantities, *run.categories],
-            }
-            for run in selection.runs
-        },
-        "covariates": {
-            "columns": list(selection.covariates.columns),
-            "categories": list(selection.covariates.categories),
-            "most_levels": selection.covariates.max_levels,
-            "level_codes": selection.covariates.codes,
-        },
-        "genotypes": _genotypes(selection, ledger),
-        "notes": list(selection.notes),
-    }
-    text = json.dumps(report, sort_keys=True, indent=2, ensure_ascii=False)
-    files["report.json"] = (text + "\n").encode()
-    files["README.txt"] = _readme(study, selection, simulated=request.simulated)
+    files["report.json"] = render_report(
+        request,
+        selection,
+        entries,
+        study=study,
+        ledger=ledger,
+        rows=shown_rows,
+        exact_rows=rows,
+        total=total,
+    )
+    files["README.txt"] = render_readme(study, selection, simulated=request.simulated)
     return dict(sorted(files.items()))
 
 
@@ -159,6 +141,12 @@ def _tables(selection: Selection) -> dict[str, bytes]:
     fids, iids = selection.fids.tolist(), selection.iids.tolist()
     files["keep.tsv"] = table_bytes(fids, iids, {})
     validate_table(files["keep.tsv"], role="keep")
+    halves = {} if selection.halves is None else selection.halves.rows
+    for half, of_half in halves.items():
+        name = f"{half}.keep"
+        ids = (selection.fids[of_half].tolist(), selection.iids[of_half].tolist())
+        files[name] = table_bytes(*ids, {})
+        validate_table(files[name], role="keep")
     if columns:
         files["covariates.tsv"] = table_bytes(fids, iids, columns)
         validate_table(
@@ -186,51 +174,3 @@ def _entries(
         Entry(p.spec, p.kind, counts, ledger.figures(p.figures))
         for p, counts in counted
     ]
-
-
-def _dropped(dropped: Mapping[str, int], threshold: int) -> dict[str, Shown]:
-    counts = np.array([*dropped.values()], np.int64)
-    hidden = hide_partition(counts, threshold)
-    out: dict[str, Shown] = {}
-    for (reason, n), hide in zip(dropped.items(), hidden, strict=True):
-        out[reason] = HIDDEN if hide and n >= threshold else mask_count(n, threshold)
-    return out
-
-
-def _rest(shown: Shown, rest: int, *, threshold: int) -> Shown:
-    """What a total leaves: never more exact than the part that is shown."""
-    masked = mask_count(rest, threshold)
-    return masked if isinstance(shown, int) or isinstance(masked, str) else HIDDEN
-
-
-def _genotypes(selection: Selection, ledger: Ledger) -> dict[str, Any] | None:
-    samples = selection.samples
-    if samples is None:
-        return None
-    return {"format": samples.form, "listed": ledger.show(len(samples.fids))}
-
-
-def _readme(study: str, selection: Selection, *, simulated: bool) -> bytes:
-    lines = [f"Phenotypes of the study {study}, made with EDP Studio", ""]
-    if simulated:
-        lines += ["SIMULATED DATA: no result of this study is about people.", ""]
-    for run in selection.runs:
-        kind = "quantitative" if run.role == "qt" else "binary"
-        lines.append(f"{run.file:<22} {kind}: {', '.join(run.traits)}")
-    if selection.covariates.columns:
-        lines.append(f"{'covariates.tsv':<22} what the association adjusts for")
-    lines += [
-        f"{'keep.tsv':<22} participants exported, for --keep",
-        f"{'run_regenie.sh':<22} both steps of regenie; set the paths at its top",
-        f"{'cards/':<22} one recipe each; the screen Export opens it again",
-        f"{'methods.md':<22} methods section with references",
-        f"{'report.json':<22} who was left out, and why",
-        "",
-        "Scores are raw: regenie ranks and adjusts them (see run_regenie.sh).",
-    ]
-    ranked = [name for run in selection.runs if run.ranked for name in run.traits]
-    if ranked:
-        lines.append(
-            f"But for {', '.join(ranked)}: normal by their ranks, not ranked again."
-        )
-    return ("\n".join(lines) + "\n").encode()

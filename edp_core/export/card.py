@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from edp_core.errors import InputError
+from edp_core.export.halves import Halving
 from edp_core.export.methods import Entry
 from edp_core.export.wording import describe, sign_statement, warnings
 from edp_core.phenotype import SPEC, Spec
@@ -31,13 +32,19 @@ _KEYS = {
     "keys",
     "versions",
     "warnings",
+    "halves",
 }
 _CONTENT_KEYS = ("cohort", "phenome", "embedding", "atlas")
 _AGAIN = "take the card as it was exported"
 
 
 def render_card(
-    entry: Entry, *, study: str, simulated: bool, versions: Mapping[str, str]
+    entry: Entry,
+    *,
+    study: str,
+    simulated: bool,
+    versions: Mapping[str, str],
+    halving: Halving | None = None,
 ) -> bytes:
     """The card of one phenotype.
 
@@ -47,6 +54,8 @@ def render_card(
         Recipe, and counts and figures that may leave.
     versions
         Software → version.
+    halving
+        How the export was split, if it was: opened again, the card splits alike.
 
     Returns
     -------
@@ -71,6 +80,8 @@ def render_card(
         "versions": dict(versions),
         "warnings": warnings(entry.spec, entry.figures),
     }
+    if halving is not None:
+        card["halves"] = halving.model_dump(mode="json")
     text = json.dumps(
         card, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False
     )
@@ -91,21 +102,7 @@ def read(source: bytes | Path) -> Spec:
         Where the file is missing, is no card, is of an unknown schema version, or has
         a key or value that is not allowed; the message names the file and the key.
     """
-    where = "The card"
-    if isinstance(source, Path):
-        where = f"The card {source.name}"
-        try:
-            source = source.read_bytes()
-        except OSError as error:
-            raise InputError(
-                f"{where} cannot be read: {error.strerror}", "give another file"
-            ) from error
-    try:
-        content = json.loads(source.decode("utf-8-sig"), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is not JSON: {error}", _AGAIN) from error
-    if not isinstance(content, dict):
-        raise InputError(f"{where} is not a JSON object", _AGAIN)
+    content, where = _content(source)
     bare = "spec" not in content
     if bare and ("format" in content or "method" not in content):
         raise InputError(f"{where} holds no recipe under the key 'spec'", _AGAIN)
@@ -126,6 +123,48 @@ def read(source: bytes | Path) -> Spec:
     except ValidationError as error:
         problems = "; ".join(_problem(item) for item in error.errors())
         raise InputError(f"{where}: {problems}", _AGAIN) from error
+
+
+def read_halving(source: bytes | Path) -> Halving | None:
+    """How the export of a card was split; `None` where it was not, or of a bare recipe.
+
+    Raises
+    ------
+    InputError
+        Where the file is no JSON object, or says it in a way that is not known.
+    """
+    content, where = _content(source)
+    if "halves" not in content:
+        return None
+    try:
+        return Halving.model_validate_json(json.dumps(content["halves"]), strict=True)
+    except ValidationError as error:
+        keys = ", ".join(
+            sorted({".".join(map(str, item["loc"])) for item in error.errors()} - {""})
+        )
+        raise InputError(
+            f"{where}: 'halves' is wrong: {keys or 'no object'}", _AGAIN
+        ) from error
+
+
+def _content(source: bytes | Path) -> tuple[dict[str, Any], str]:
+    """Content of a card, and how messages call it."""
+    where = "The card"
+    if isinstance(source, Path):
+        where = f"The card {source.name}"
+        try:
+            source = source.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{where} cannot be read: {error.strerror}", "give another file"
+            ) from error
+    try:
+        content = json.loads(source.decode("utf-8-sig"), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is not JSON: {error}", _AGAIN) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{where} is not a JSON object", _AGAIN)
+    return content, where
 
 
 def _check_envelope(content: Mapping[str, Any], where: str) -> None:

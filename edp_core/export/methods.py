@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edp_core.export.runs import Run
+from edp_core.export.halves import CAUTION, Halves, told
+from edp_core.export.runs import MOST_LISTED, Run, listed
 from edp_core.export.wording import describe, warnings
 from edp_core.phenotype import (
     AxisSpec,
@@ -16,6 +17,7 @@ from edp_core.phenotype import (
     Spec,
     VectorSpec,
 )
+from edp_core.recipe import families, span_of
 
 REFERENCES = {
     "edp": "Sankarapandian S, Srinivasan R, Sooknah M, Sorokin E, Xu J. Representation "
@@ -61,6 +63,7 @@ def render_methods(
     versions: Mapping[str, str],
     encoders: Mapping[str, str],
     notes: Sequence[str] = (),
+    halves: Halves | None = None,
 ) -> str:
     """The methods section as Markdown.
 
@@ -74,41 +77,63 @@ def render_methods(
         ``organ/encoder`` → a sentence on how it was trained.
     notes
         What happened to the covariates.
+    halves
+        Discovery and replication, where the export is split.
     """
     lines = [f"# Methods: {study}", ""]
     if simulated:
         lines += ["**Simulated data: no result of this study is about people.**", ""]
-    for entry in entries:
-        counts = ", ".join(f"{name} {n}" for name, n in entry.counts.items())
-        lines += [
-            f"## {entry.spec.name}",
-            "",
-            f"{describe(entry.spec)} Population: {entry.spec.population}. "
-            f"Exported as a {entry.kind} trait: {counts}.",
-            "",
-        ]
-        figures = [
-            f"{name} = {value}"
-            for name, value in entry.figures.items()
-            if isinstance(value, int | float | str) and not isinstance(value, bool)
-        ]
-        if figures:
-            lines += [f"Figures of the score before export: {'; '.join(figures)}.", ""]
-        lines += [f"Note: {text}\n" for text in warnings(entry.spec, entry.figures)]
+    for family in families([entry.spec for entry in entries]):
+        members = [entries[at] for at in family]
+        for part in [members] if len(members) > MOST_LISTED else [[m] for m in members]:
+            lines += _told(part)
     made = [e.spec for e in entries if isinstance(e.spec, VectorSpec)]
     used = sorted({f"{spec.organ}/{spec.encoder}" for spec in made})
-    told = [f"{name}: {encoders[name]}" for name in used if name in encoders]
-    if told:
-        lines += ["## Encoders", "", *[f"- {text}" for text in told], ""]
+    known = [f"{name}: {encoders[name]}" for name in used if name in encoders]
+    if known:
+        lines += ["## Encoders", "", *[f"- {text}" for text in known], ""]
     lines += ["## Association", "", *_association(runs), ""]
+    if halves is not None:
+        lines += ["## Discovery and replication", "", told(halves), "", CAUTION, ""]
     lines += [f"- {note}" for note in notes] + ([""] if notes else [])
     if versions:
-        told = [f"{name} {versions[name]}" for name in sorted(versions)]
-        lines += ["## Software", "", ", ".join(told) + ".", ""]
+        used = [f"{name} {versions[name]}" for name in sorted(versions)]
+        lines += ["## Software", "", ", ".join(used) + ".", ""]
     lines += ["## References", ""]
     wanted = _wanted(entries)
     lines += [f"- {REFERENCES[key]}" for key in REFERENCES if key in wanted]
     return "\n".join(lines) + "\n"
+
+
+def _told(family: Sequence[Entry]) -> list[str]:
+    """The paragraphs of one phenotype, or of a family of axes made alike."""
+    entry = family[0]
+    counts = ", ".join(f"{name} {n}" for name, n in entry.counts.items())
+    many, same, figures = "", True, dict(entry.figures)
+    if len(family) > 1 and isinstance(entry.spec, AxisSpec):
+        numbers = [m.spec.axis for m in family if isinstance(m.spec, AxisSpec)]
+        what = "components" if entry.spec.of == "pc" else "axes"
+        many = (
+            f"{len(family)} phenotypes were made alike, one for each of the {what} "
+            f"{span_of(numbers)}. Of the first: "
+        )
+        same, figures = all(m.counts == entry.counts for m in family), {}
+    lines = [
+        f"## {listed([member.spec.name for member in family])}",
+        "",
+        f"{many}{describe(entry.spec)} Population: {entry.spec.population}. "
+        f"Exported as {'a' if not many else 'each a'} {entry.kind} trait: {counts}"
+        f"{'' if same else ' (the others: see report.json)'}.",
+        "",
+    ]
+    told = [
+        f"{name} = {value}"
+        for name, value in figures.items()
+        if isinstance(value, int | float | str) and not isinstance(value, bool)
+    ]
+    if told:
+        lines += [f"Figures of the score before export: {'; '.join(told)}.", ""]
+    return lines + [f"Note: {text}\n" for text in warnings(entry.spec, entry.figures)]
 
 
 def _association(runs: Sequence[Run]) -> list[str]:
@@ -126,7 +151,7 @@ def _association(runs: Sequence[Run]) -> list[str]:
             if used
             else "no covariates"
         )
-        out.append(f"- {run.file} ({_list(run.traits)}): {how}; {covariates}.")
+        out.append(f"- {run.file} ({listed(run.traits)}): {how}; {covariates}.")
     out += [
         "",
         "regenie was run in two steps: a ridge regression on genotyped variants "

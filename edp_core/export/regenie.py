@@ -90,7 +90,7 @@ def _number_rows(
         rows = slice(start, start + BLOCK)
         block = np.column_stack([values[rows] for values in held]).astype(np.float64)
         block += 0.0  # −0 is written 0
-        lacking: list[bool] = np.isnan(block).any(axis=1).tolist()
+        lacking = np.asarray(np.isnan(block).any(axis=1)).tolist()
         ids = zip(fids[rows], iids[rows], lacking, block.tolist(), strict=True)
         for fid, iid, lacks, values in ids:
             text = form % tuple(values)

@@ -15,6 +15,9 @@ from edp_core.phenotype import Phenotype, Spec
 MAX_MISSING = 0.15
 """regenie imputes missing traits by their mean in step 1: few must be missing."""
 
+MOST_LISTED = 12
+"""Names of more traits than these are not written out; their file's header has them."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -46,6 +49,17 @@ class Run:
     def file(self) -> str:
         """Name of the phenotype file."""
         return f"phenotypes_{self.name}.tsv"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names of traits for people to read; of hundreds the ends.
+
+    >>> listed(["a", "b"]), listed([f"axis{i:02d}" for i in range(1, 41)])
+    ('a, b', 'axis01 to axis40 (40 of them)')
+    """
+    if len(names) > MOST_LISTED:
+        return f"{names[0]} to {names[-1]} ({len(names)} of them)"
+    return ", ".join(names)
 
 
 def is_ranked(spec: Spec) -> bool:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from textwrap import indent
 
-from edp_core.export.runs import Run
+from edp_core.export.runs import MOST_LISTED, Run, listed
 from edp_core.people.covariates import REGENIE_LEVELS
 
 _HEAD = r"""#!/usr/bin/env bash
@@ -171,10 +171,6 @@ _STEP2 = {
 _RANKED = "#   (normal by their ranks already: --apply-rint is not given)\n"
 
 
-MOST_LISTED = 12
-"""Names of more traits than these are not written out: their file's header has them."""
-
-
 def render_script(runs: Sequence[Run], *, max_levels: int, halved: bool = False) -> str:
     """Bash script of both regenie steps, one pair of steps for each run.
 
@@ -228,14 +224,13 @@ def _block(run: Run, max_levels: int) -> str:
         words.append(f'--catCovarList "{",".join(run.categories)}"')
         if max_levels > REGENIE_LEVELS:
             words.append(f"--maxCatLevels {max_levels}")
-    names = run.traits
-    if len(names) > MOST_LISTED:
-        names = (f"{names[0]} to {names[-1]}, {len(names)} of them",)
+    few = len(run.traits) <= MOST_LISTED
+    names = run.traits if few else (listed(run.traits),)
     traits = "".join(f"#   {name}\n" for name in names)
     kind = "quantitative" if run.role == "qt" else "binary"
     told = _RANKED if run.ranked else ""
-    listed = "\n  ".join(words)
-    lines = [f"\n# {kind} traits:\n{traits}{told}{run.name}=(\n  {listed}\n)\n"]
+    given = "\n  ".join(words)
+    lines = [f"\n# {kind} traits:\n{traits}{told}{run.name}=(\n  {given}\n)\n"]
     for step, extra in (("1", _STEP1[run.role]), ("2", _STEP2[run.role])):
         extra = extra.replace(" --apply-rint", "") if run.ranked else extra
         lines.append(
