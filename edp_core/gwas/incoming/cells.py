@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edp_core.errors import InputError
 from edp_core.gwas.incoming.dialects import Layout
-from edp_core.gwas.incoming.files import Head
+from edp_core.gwas.incoming.files import Head, squeezed
 from edp_core.gwas.incoming.numbers import MISSING, Floats, numbers
 
 CODED = ("chrom", "test", "effect", "other", "ref", "alt", "build")
@@ -47,28 +47,15 @@ class Cells:
         self.words = frozenset(layout.columns)
         self.ragged = 0
         """Lines with another number of cells than the header."""
-        numeric = [w for w in self.words if w not in CODED and w not in TEXT]
-        kinds = {self._name(word): pa.float64() for word in numeric}
-        kinds |= {self._name(w): pa.string() for w in TEXT if w in self.words}
-        coded = pa.dictionary(pa.int32(), pa.string())
-        kinds |= {
-            self._name(w): kinds.get(self._name(w), coded)
-            for w in CODED
-            if w in self.words
-        }
-        try:
-            self._table = self._parsed(kinds)
-        except pa.ArrowInvalid as error:
-            if "conversion error" not in str(error):
-                raise _no_table(head, error) from error
-            # a cell that is no number: all of them as text, then one by one
-            plain = {
-                n: pa.string() if k == pa.float64() else k for n, k in kinds.items()
-            }
-            try:
-                self._table = self._parsed(plain)
-            except pa.ArrowInvalid as again:
-                raise _no_table(head, again) from again
+        kinds = self._kinds()
+        self._table = self._tried(kinds)
+        if self.ragged and head.delimiter == " " and not head.runs:
+            # further down, cells may be apart by runs of white space after all
+            plain, table, ragged = block, self._table, self.ragged
+            self._block = squeezed(block)
+            self._table = self._tried(kinds)
+            if self.ragged >= ragged:
+                self._block, self._table, self.ragged = plain, table, ragged
         if self.ragged > 20 + len(self._table):
             raise InputError(
                 f"{head.path.name} is no table: {self.ragged:,} lines of its first "
@@ -106,7 +93,9 @@ class Cells:
         cells = self._column(word)
         if pa.types.is_floating(cells.type):
             name = self._name(word)
-            cells = self._parsed({name: pa.string()})[name].combine_chunks()
+            ragged = self.ragged
+            cells = self._parsed({name: pa.string()})[name]
+            self.ragged = ragged
         return _one(cells).cast(pa.string())
 
     def dictionary(self, word: str) -> Any:
@@ -123,6 +112,30 @@ class Cells:
         return codes.astype(np.int64), [
             str(name) for name in cells.dictionary.to_pylist()
         ]
+
+    def _kinds(self) -> dict[str, Any]:
+        """Type of each column: one may serve two words, and then is text."""
+        found: dict[str, Any] = {}
+        for word in self.words - {*CODED, *TEXT}:
+            found[self._name(word)] = pa.float64()
+        for word in self.words & {*CODED}:
+            found[self._name(word)] = pa.dictionary(pa.int32(), pa.string())
+        for word in self.words & {*TEXT}:
+            found[self._name(word)] = pa.string()
+        return found
+
+    def _tried(self, kinds: dict[str, Any]) -> Any:
+        """The block with numbers as such, or where a cell is none, as text."""
+        try:
+            return self._parsed(kinds)
+        except pa.ArrowInvalid as error:
+            if "conversion error" not in str(error):
+                raise _no_table(self._head, error) from error
+        text = {n: pa.string() if k == pa.float64() else k for n, k in kinds.items()}
+        try:
+            return self._parsed(text)
+        except pa.ArrowInvalid as error:
+            raise _no_table(self._head, error) from error
 
     @cached_property
     def _columns(self) -> dict[str, Any]:

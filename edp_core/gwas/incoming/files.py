@@ -55,6 +55,8 @@ class Head:
         Builds that comments, or the metadata beside a GWAS-SSF file, name.
     quoted
         Whether cells stand in quotation marks.
+    runs
+        Whether cells are apart by runs of white space, not by one space each.
     """
 
     path: Path
@@ -63,6 +65,7 @@ class Head:
     size: int
     builds: frozenset[Build]
     quoted: bool
+    runs: bool
 
 
 def open_result(given: Path) -> Head:
@@ -118,13 +121,16 @@ def _head(path: Path, text: bytes) -> Head:
         names = line.split()
     else:
         names = next(csv.reader([line], delimiter=delimiter))
+    rows = text[size : size + LINE]
+    first = line.encode() + b"\n"
     return Head(
         path,
         tuple(name.strip().strip('"').lstrip("#") for name in names),
         delimiter,
         size,
         frozenset(builds_in("\n".join(comments)) | _beside(path)),
-        '"' in line or b'"' in text[size : size + LINE],
+        '"' in line or b'"' in rows,
+        delimiter == " " and squeezed(first + rows) != first + rows,
     )
 
 
@@ -163,8 +169,8 @@ def _beside(path: Path) -> set[Build]:
 def blocks(head: Head, report: Report) -> Iterator[bytes]:
     """Rows of a file, in blocks of whole lines that end on ``\\n``.
 
-    Comments between rows are left out. Runs of white space are one space where that is
-    the delimiter.
+    Comments between rows are left out. Runs of white space become one space where cells
+    are apart by them.
 
     Raises
     ------
@@ -173,10 +179,10 @@ def blocks(head: Head, report: Report) -> Iterator[bytes]:
     """
     lines = ahead(_lines(head, report))
     for block in lines:
-        if block.startswith(b"#") or b"\n#" in block:
+        if b"#" in block and (block.startswith(b"#") or b"\n#" in block):
             block = re.sub(rb"(?m)^#.*\n", b"", block)
-        if head.delimiter == " ":
-            block = _squeezed(block)
+        if head.runs:
+            block = squeezed(block)
         if block:
             yield block
 
@@ -221,7 +227,7 @@ def _last(head: Head, line: bytes) -> bytes:
     return line + b"\n"
 
 
-def _squeezed(block: bytes) -> bytes:
+def squeezed(block: bytes) -> bytes:
     """Lines with one space between cells and none around them."""
     if b"\t" in block:
         block = block.replace(b"\t", b" ")
