@@ -102,5 +102,85 @@ def adjustment(basis: Basis, covariates: Sequence[str]) -> Adjustment:
     return Adjustment(names, weights, squares)
 
 
+def covariate_columns(basis: Basis, covariates: Sequence[str]) -> dict[str, Floats]:
+    """Columns of some covariates of a basis: name → (n, columns), centred.
+
+    Raises
+    ------
+    InputError
+        Where a covariate is not among the basis'.
+    """
+    names = in_order(basis, covariates)
+    return {name: basis.covariates[:, basis.columns[name]] for name in names}
+
+
+def without(values: Floats, columns: Floats, weights: Floats) -> Floats:
+    """A phenotype's residuals on covariates; of mean 0.
+
+    Parameters
+    ----------
+    values
+        (n,), none missing.
+    columns
+        (n, c) covariates, centred.
+    weights
+        (c, rank): ``columns @ weights`` is orthonormal.
+
+    Raises
+    ------
+    InputError
+        Where the covariates explain the phenotype wholly.
+    """
+    centred: Floats = values - values.mean()
+    before = float(centred @ centred)
+    # twice is enough: the second pass takes out the rounding of the first
+    for _ in range(2):
+        along = weights.T @ (columns.T @ centred)
+        centred = centred - columns @ (weights @ along)
+        centred -= centred.mean()
+    if float(centred @ centred) <= 1e-12 * before:
+        raise InputError(
+            "the covariates explain the phenotype wholly",
+            "leave out the covariate that it is made of",
+        )
+    return centred
+
+
+def check_varies(known: Floats) -> None:
+    """Refuse a phenotype whose known values are infinite or all the same.
+
+    Raises
+    ------
+    InputError
+        Where that is so, or none is known.
+    """
+    if np.any(np.isinf(known)):
+        raise InputError("a value is infinite", "mark it as missing or mend it")
+    # what differs by rounding only does not vary
+    if not known.size or np.ptp(known) <= 1e-12 * np.abs(known).max():
+        raise InputError(
+            "the phenotype has fewer than two distinct values among the people with "
+            "genotypes",
+            "choose one that varies",
+        )
+
+
+def degrees_left(people: int, rank: int) -> int:
+    """Degrees of freedom of a variant's t-test beside [1, covariates] of a rank.
+
+    Raises
+    ------
+    InputError
+        Where there are none.
+    """
+    if people - rank - 1 < 1:
+        raise InputError(
+            f"there are too few people with a value for {rank - 1} columns of "
+            "covariates",
+            "adjust for fewer",
+        )
+    return people - rank - 1
+
+
 def _places(columns: slice) -> range:
     return range(columns.start, columns.stop)

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edp_core.errors import AlignmentError, InputError
-from edp_core.gwas.adjusting import BLOCK, Adjustment, adjustment, in_order
+from edp_core.gwas.adjusting import (
+    BLOCK,
+    Adjustment,
+    adjustment,
+    check_varies,
+    degrees_left,
+    in_order,
+    without,
+)
 from edp_core.gwas.association import Association, tested
 from edp_core.gwas.basis import Basis
 from edp_core.gwas.span import extended, independent, products
@@ -106,14 +114,8 @@ class Live:
         basis = self.basis
         filled, n_filled = _filled(values, len(basis.eids))
         adjusting = self.adjustment(covariates)
-        df = len(filled) - adjusting.rank - 1
-        if df < 1:
-            raise InputError(
-                f"{len(filled)} people are too few for "
-                f"{len(adjusting.covariates)} covariates",
-                "adjust for fewer",
-            )
-        centred = _without(filled, basis, adjusting)
+        df = degrees_left(len(filled), adjusting.rank)
+        centred = without(filled, basis.covariates, adjusting.weights)
         total = float(centred @ centred)
         weights, kept, on_unit = self._projected(centred, total)
         beta, se, log10p = self._read_off(weights, adjusting.squares, total, df=df)
@@ -252,32 +254,7 @@ def _filled(values: ArrayLike, n: int) -> tuple[Floats, int]:
             f"values of shape {given.shape} do not meet {n} people",
             "bring them into the basis' order with align",
         )
-    if np.any(np.isinf(given)):
-        raise InputError("a value is infinite", "mark it as missing or mend it")
     there = ~np.isnan(given)
     known = given[there]
-    # what differs by rounding only does not vary
-    if not known.size or np.ptp(known) <= 1e-12 * np.abs(known).max():
-        raise InputError(
-            "the phenotype has fewer than two distinct values among the people with "
-            "genotypes",
-            "choose one that varies",
-        )
+    check_varies(known)
     return np.where(there, given, known.mean()), int(n - known.size)
-
-
-def _without(filled: Floats, basis: Basis, adjusting: Adjustment) -> Floats:
-    """The phenotype's residuals on the covariates; of mean 0."""
-    centred: Floats = filled - filled.mean()
-    before = float(centred @ centred)
-    # twice is enough: the second pass takes out the rounding of the first
-    for _ in range(2):
-        along = adjusting.weights.T @ (basis.covariates.T @ centred)
-        centred = centred - basis.covariates @ (adjusting.weights @ along)
-        centred -= centred.mean()
-    if float(centred @ centred) <= 1e-12 * before:
-        raise InputError(
-            "the covariates explain the phenotype wholly",
-            "leave out the covariate that it is made of",
-        )
-    return centred
