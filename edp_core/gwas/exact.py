@@ -232,8 +232,8 @@ def _centred(columns: Floats) -> Floats:
     """Columns of mean 0, without those that are constant but for rounding."""
     if not len(columns):
         return columns
-    large = 1e-12 * np.abs(columns).max(axis=0)
-    varying = columns[:, np.flatnonzero(np.ptp(columns, axis=0) > large)]
+    spread = columns.max(axis=0) - columns.min(axis=0)
+    varying = columns[:, spread > 1e-12 * np.abs(columns).max(axis=0)]
     centred: Floats = varying - varying.mean(axis=0)
     return centred
 
