@@ -15,9 +15,10 @@ from rich.table import Table
 
 from edp_core.checkout import render_study
 from edp_core.disclosure import breakdown
-from edp_core.errors import EdpError, InputError
+from edp_core.errors import EdpError
 from edp_core.exclusions import exclusions_of, notes_said
 from edp_core.export import card, delivery
+from edp_core.people.relatedness import read_relatedness
 from edp_core.prune import prune as prune_store
 from edp_core.prune import sweep
 from edp_core.refused import writing
@@ -28,6 +29,7 @@ from precompute import demo as demo_study
 from precompute import gwas_results
 from precompute.console import Reporter
 from precompute.exported import delete_export, exports_with
+from precompute.exporting import cards_in, halving_of, read_samples
 from precompute.jobs import Jobs
 from precompute.opening import StudyPath, open_study
 from precompute.steps import PHASES, do, slots, states
@@ -151,33 +153,43 @@ def export(
     study: StudyPath,
     *,
     phenotype: Annotated[
-        list[Path], typer.Option(help="Recipe or phenotype card (JSON); may repeat")
+        list[Path],
+        typer.Option(help="Recipe or card (JSON), or a folder of cards; may repeat"),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write")],
     genotypes: Annotated[
         Path | None, typer.Option(help="A .fam, .psam or .sample file to check against")
     ] = None,
+    halves: Annotated[
+        bool | None,
+        typer.Option(help="Split into discovery and replication, or as cards say"),
+    ] = None,
+    halves_seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Of the split")
+    ] = None,
+    halves_share: Annotated[
+        float | None, typer.Option(min=0.05, max=0.95, help="For discovery")
+    ] = None,
+    relatedness: Annotated[
+        Path | None, typer.Option(help="Table of relatives: ID1 ID2 … Kinship")
+    ] = None,
 ) -> None:
     """Write regenie's files for one or more phenotypes."""
     opened, store = open_study(study)
-    specs = [card.read(path) for path in phenotype]
-    samples = read_samples(genotypes) if genotypes is not None else None
-    files = render_study(opened, store, specs, genotypes=samples)
+    cards = cards_in(phenotype)
+    files = render_study(
+        opened,
+        store,
+        [card.read(path) for path in cards],
+        genotypes=read_samples(genotypes) if genotypes is not None else None,
+        halving=halving_of(cards, asked=halves, seed=halves_seed, share=halves_share),
+        relatives=read_relatedness(relatedness) if relatedness is not None else None,
+    )
     delivery.audit(  # first: without a line in the log nothing is handed over
         store.root / "audit.log", delivery.current_user(), "folder", files=files
     )
     delivery.write_folder(files, out)
-    console.print(f"{len(files)} files for {len(specs)} phenotypes in {out}")
-
-
-def read_samples(path: Path) -> str:
-    """Text of a genotype sample file."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The sample file {path} cannot be read", "give a .fam, .psam or .sample"
-        ) from error
+    console.print(f"{len(files)} files for {len(cards)} phenotypes in {out}")
 
 
 @app.command()

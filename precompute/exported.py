@@ -10,7 +10,7 @@ from pathlib import Path
 from edp_core.errors import InputError
 from edp_core.refused import writing
 
-TABLES = (".tsv", ".txt", ".csv", ".fam", ".sample")
+TABLES = (".tsv", ".txt", ".csv", ".fam", ".sample", ".keep")
 
 
 def exports_with(folder: Path, eids: Collection[str]) -> list[Path]:

@@ -53,7 +53,7 @@ def read_relatedness(path: Path, *, least: float = THIRD_DEGREE) -> Relatedness:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The table of relatives {path.name} cannot be read",
-            "check `relatedness` under [genotypes] in study.toml",
+            "give a text file; [genotypes] in study.toml names it as `relatedness`",
         ) from error
     return parse_relatedness(text, least=least)
 
