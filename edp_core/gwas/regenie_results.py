@@ -16,19 +16,8 @@ from edp_core.gwas.results_store import GwasResult
 from edp_core.refused import writing
 
 HEADER = [
-    "CHROM",
-    "GENPOS",
-    "ID",
-    "ALLELE0",
-    "ALLELE1",
-    "A1FREQ",
-    "N",
-    "TEST",
-    "BETA",
-    "SE",
-    "CHISQ",
-    "LOG10P",
-    "EXTRA",
+    *("CHROM", "GENPOS", "ID", "ALLELE0", "ALLELE1", "A1FREQ", "N", "TEST"),
+    *("BETA", "SE", "CHISQ", "LOG10P", "EXTRA"),
 ]
 
 

@@ -96,10 +96,12 @@ def ingest_results(
         "trait": _trait(opened, traits),
         "files": [f.head.path.name for f in opened],
     }
+    # what stands beside the files counts as well as what is in them
+    said = [sorted(f.head.builds) for f in opened]
     recipe = Recipe(
         KIND,
         VERSION,
-        also | {"build": declared, "asked": trait, "n": n},
+        also | {"build": declared, "asked": trait, "n": n, "said": said},
         {f"file{i}": file_digest(f.head.path) for i, f in enumerate(opened)},
     )
     with store.lock(recipe.key):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edp_core.errors import InputError
 from edp_core.gwas.incoming.builds import Build, builds_in
+from edp_core.gwas.incoming.names import NAMES
 from edp_core.gwas.incoming.streams import ahead, check_end, check_size, named, opened
 
 BLOCK = 16 << 20
@@ -104,10 +105,8 @@ def _head(path: Path, text: bytes) -> Head:
         raw = text[size:] if end < 0 else text[size : end + 1]
         size += len(raw)
         line = _decoded(raw, path).strip("\r\n")
-        following = text[size : size + 1]
-        # the last of the lines that begin with # is the header, as in #CHROM POS …
-        remark = line.startswith("#") and (following == b"#" or len(line.split()) < 3)
-        if line.strip() and not line.startswith("##") and not remark:
+        following = text[size : size + LINE].split(b"\n", 1)[0]
+        if line.strip() and not _is_remark(line, _decoded(following, path)):
             break
         comments.append(line)
         line = ""
@@ -132,6 +131,21 @@ def _head(path: Path, text: bytes) -> Head:
         '"' in line or b'"' in rows,
         delimiter == " " and squeezed(first + rows) != first + rows,
     )
+
+
+def _is_remark(line: str, following: str) -> bool:
+    """Whether a line is a comment, and not a header such as ``#CHROM POS …``."""
+    if not line.startswith("#"):
+        return False
+    if line.startswith("##") or following.startswith("#"):
+        return True
+    delimiter = _delimiter(line)
+    apart = None if delimiter == " " else delimiter
+    cells = line.lstrip("#").split(apart)
+    if len(cells) == len(following.split(apart)):
+        return False
+    known = {cell.strip().lower() for cell in cells} & NAMES
+    return line.startswith("# ") or len(known) < 3
 
 
 def _decoded(raw: bytes, path: Path) -> str:

@@ -60,7 +60,7 @@ KNOWN = (
     _dialect(
         "regenie",
         "chrom genpos",
-        "genpos allele0 allele1",
+        "genpos allele0 allele1 log10p",
         chrom="chrom",
         pos="genpos",
         id="id",
@@ -182,6 +182,13 @@ COMMON = _dialect(
     log10p="log10p mlog10p neg_log_10_p_value neg_log10_p log10_p mlogp "
     "neglog10p nlog10p log_pvalue -log10p",
 )
+NAMES = frozenset(
+    name
+    for dialect in (*KNOWN, COMMON)
+    for names in dialect.columns.values()
+    for name in names
+)
+"""Every name that a column may have, in lower case."""
 BUILD = ("build", "genome_build", "assembly", "genome_assembly")
 """Columns that say on which build the positions are."""
 WORDS = {
