@@ -200,7 +200,7 @@ class _Progress:
 
 def _groups(values: Floats, covariates: Floats) -> list[_Group]:
     """Phenotypes by who has them."""
-    complete = ~np.isnan(covariates).any(axis=1)
+    complete: NDArray[np.bool_] = np.logical_not(np.isnan(covariates).any(axis=1))
     by_people: dict[bytes, list[int]] = {}
     masks = ~np.isnan(values) & complete[:, None]
     for place, mask in enumerate(masks.T):

@@ -288,3 +288,29 @@ def test_plink2_on_a_random_bed(rng, covariates, tmp_path: Path, adjusted) -> No
     peer = plink(tmp_path, bed, values, design)
     with open_bed(bed) as opened:
         agree(found, peer, opened.allele_1)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("adjusted", [False, True])
+def test_plink2_on_real_genotypes(data_dir: Path, tmp_path: Path, adjusted) -> None:
+    folder = data_dir / "genetics" / "plink-real"
+    bed = next(folder.glob("1kg*.bed"))
+    with open_bed(bed) as opened:
+        real, effect = opened.read(dtype="float32").T, opened.allele_1
+    rng = np.random.default_rng(8)
+    design = np.zeros((real.shape[1], 0))
+    if adjusted:  # what structure there is, and a category
+        x = (real - real.mean(axis=1, keepdims=True)) / real.std(axis=1, keepdims=True)
+        leading = np.linalg.eigh(x.T @ x)[1][:, -10:]
+        design = np.column_stack([leading, rng.integers(0, 2, real.shape[1])])
+    vectors = (
+        rng.standard_t(4, (real.shape[1], 12))
+        + real[[5, 900, 4000]].sum(axis=0)[:, None]
+    )
+    values = vectors @ rng.normal(size=12) + 3 * real[7000]
+    peer = plink(tmp_path, bed, values, design)
+    agree(passed(real, values, {"design": design}), peer, effect)
+    linear = vectors @ rng.normal(size=12)
+    peer = plink(tmp_path, bed, linear, design)
+    basis = make_basis(real.astype(float), vectors, {"design": design})
+    agree(preview(basis, linear, covariates=["design"]), peer, effect)
