@@ -34,8 +34,8 @@ Floats = NDArray[np.float64]
 _KEPT = 0.9999
 """Where the axes keep this share of a phenotype the unit-normalised are not asked."""
 _WORTH = 0.8
-"""The unit-normalised take part where they leave less than this of what was lost:
-by chance alone, u of them leave 1 − u/n."""
+"""The unit-normalised take part where they leave less than this share of what as many
+directions drawn at random would leave."""
 _SUBSETS = 8
 """Subsets of covariates whose sums are remembered: each 9 MB at 1.1 M variants."""
 
@@ -154,7 +154,9 @@ class Live:
         new = self._system(1)
         more = new.T @ np.append(by_columns, products([basis.unit], centred))
         gained = float(more @ more)
-        if total - kept - gained > _WORTH * (total - kept):
+        free = len(centred) - 1 - system.shape[1]
+        by_chance = (total - kept) * max(1 - new.shape[1] / max(free, 1), 0)
+        if total - kept - gained >= _WORTH * by_chance:
             return system @ along, kept, False
         weights = new @ more
         weights[: len(system)] += system @ along
@@ -238,10 +240,11 @@ def preview(
     Notes
     -----
     t̂ is the projection of t̃, the phenotype without the covariates asked for, on the
-    span of all stored covariates and axes (and the unit-normalised ones where they make
-    up at least a fifth of what those lose). β = x̃ᵀt̂/x̃ᵀx̃ and the residual variance
-    is (t̃ᵀt̃ − β²x̃ᵀx̃)/(n − c − 1), c counting the intercept. For one phenotype after
-    the other hold a `Live`, which works out once what does not depend on them.
+    span of all stored covariates and axes (and the unit-normalised ones where these
+    leave less than four fifths of what as many random directions would).
+    β = x̃ᵀt̂/x̃ᵀx̃ and the residual variance is (t̃ᵀt̃ − β²x̃ᵀx̃)/(n − c − 1), c counting
+    the intercept. For one phenotype after the other hold a `Live`, which works out
+    once what does not depend on them.
     """
     return Live(basis).preview(values, covariates=covariates)
 

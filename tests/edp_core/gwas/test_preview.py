@@ -310,3 +310,18 @@ def test_products_may_lie_in_a_file(world: World, tmp_path: object) -> None:
     one = preview(mapped, values, covariates=["sex"])
     other = preview(world.basis, values, covariates=["sex"])
     np.testing.assert_array_equal(one.log10p, other.log10p)
+
+
+def test_hundreds_of_axes_in_single_precision_keep_the_digits() -> None:
+    rng = np.random.default_rng(6)
+    counts = genotypes(rng, people=1500, variants=80)
+    vectors = rng.standard_t(3, (1500, 384)) @ rng.normal(size=(384, 384))
+    design = rng.normal(size=(1500, 16))
+    basis = make_basis(counts, vectors, {"all": design})
+    values = vectors @ rng.normal(size=384) + 200 * counts[0]
+    found = preview(basis, values, covariates=["all"])
+    projected = basis.axes.astype(float)
+    known, _ = residualise(values, np.hstack([design, projected]))
+    beta, se = ordinary(counts, values - known, design)
+    assert found.r2 < 1 - 1e-3  # the planted variant is no part of the axes
+    np.testing.assert_allclose(found.beta, beta, atol=1e-5 * se.max())
