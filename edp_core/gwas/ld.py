@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -44,22 +45,18 @@ def read_ld(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"There is no LD table at {path}", "mend the path")
     try:
-        table = pd.read_csv(path, sep=r"\s+|,", engine="python", dtype=str)
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+            header = file.readline()
+        # plink pads its columns with blanks, plink2 sets tabs between them
+        by = "," if "," in header else r"\s+"
+        found = _columns(header.replace(",", " ").split(), path)
+        table = pd.read_csv(
+            path, sep=by, usecols=found, dtype=str, skipinitialspace=True
+        )
     except (UnicodeDecodeError, OSError, EOFError, ValueError) as error:
         raise InputError(
             f"{path.name} cannot be read as a table", "write it anew with plink --r2"
         ) from error
-    names = {str(name).lstrip("#").upper(): str(name) for name in table.columns}
-    found = []
-    for wanted in (_A, _B, _R2):
-        match = [names[name] for name in wanted if name in names]
-        if not match:
-            raise InputError(
-                f"{path.name} has no column {' or '.join(wanted)}; it has "
-                f"{', '.join(names.values())}",
-                "write it with plink2 --r2-unphased, or name the columns a, b and r2",
-            )
-        found.append(match[0])
     r2 = pd.to_numeric(table[found[2]], errors="coerce").to_numpy(np.float64)
     wrong = int((~((r2 >= 0) & (r2 <= 1 + 1e-6))).sum())
     if wrong:
@@ -70,6 +67,22 @@ def read_ld(path: Path) -> pd.DataFrame:
     return pd.DataFrame(
         {"a": table[found[0]], "b": table[found[1]], "r2": np.minimum(r2, 1.0)}
     )
+
+
+def _columns(header: list[str], path: Path) -> list[str]:
+    """What the file calls the two ids and r²."""
+    names = {name.lstrip("#").upper(): name for name in header}
+    found = []
+    for wanted in (_A, _B, _R2):
+        match = [names[name] for name in wanted if name in names]
+        if not match:
+            raise InputError(
+                f"{path.name} has no column {' or '.join(wanted)}; it has "
+                f"{', '.join(header)}",
+                "write it with plink2 --r2-unphased, or name the columns a, b and r2",
+            )
+        found.append(match[0])
+    return found
 
 
 class Linked:

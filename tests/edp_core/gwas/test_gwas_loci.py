@@ -1,5 +1,7 @@
 """Loci: the vectorised rule beside a plain one, and what it must not depend on."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -199,6 +201,12 @@ def test_ld_tables_of_plink_are_read(tmp_path, text):
     path.write_text(text)
     found = ld_tables.read_ld(path)
     assert found.to_dict("list") == {"a": ["rs1"], "b": ["rs2"], "r2": [0.25]}
+    packed = tmp_path / "x.ld.gz"
+    packed.write_bytes(gzip.compress(text.encode()))
+    pd.testing.assert_frame_equal(ld_tables.read_ld(packed), found)
+    packed.write_bytes(packed.read_bytes()[:-9])
+    with pytest.raises(InputError, match="cannot be read as a table"):
+        ld_tables.read_ld(packed)
 
 
 def test_ld_tables_that_are_none_are_refused(tmp_path):
