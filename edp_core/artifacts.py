@@ -3,7 +3,8 @@
 The slots of a study are ``cohort``, ``phenome``, ``images/<organ>``,
 ``thumbnails/<organ>`` and, for each organ and encoder, ``encoder``, ``embedding``,
 ``atlas``, ``scan``, ``enrichment``, ``stability`` and ``probes``
-(``embedding/<organ>/<encoder>``).
+(``embedding/<organ>/<encoder>``); where the study has genotypes, ``genotypes`` and
+``basis/<organ>/<encoder>``.
 Results of a GWAS, ``gwas/<name>``, are given by the user and belong to no step.
 """
 
@@ -17,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from edp_core.errors import AlignmentError
-from edp_core.gwas import results_store
+from edp_core.gwas import basis_files, results_store, sources
+from edp_core.gwas.basis_files import read_basis as read_basis
 from edp_core.inputs import Inputs
 from edp_core.people.cohort import Cohort
 from edp_core.people.measures import join_volumes, with_left_out
@@ -40,6 +42,8 @@ VERSIONS = {
     "enrichment": 2,
     "stability": 2,
     "probes": 1,
+    "genotypes": 1,
+    "basis": 1,
     results_store.KIND: results_store.VERSION,
 }
 """Raise a version when the step's output changes for the same inputs."""
@@ -82,6 +86,8 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
         return {"size": THUMBNAIL}
     if kind == "probes":
         return analysis.model_dump(mode="json", include={"folds", "seed"})
+    if kind in ("genotypes", "basis"):
+        return basis_files.settings_of(study, kind)
     encoder = study.encoder(*rest)
     if isinstance(encoder, GivenVectors):
         if kind == "embedding":
@@ -139,6 +145,11 @@ def is_stale(study: Study, store: Store, slot: str) -> bool:
         (not given and manifest["settings"] != settings_of(study, slot))
         or manifest["step_version"] != VERSIONS[manifest["kind"]]
     )
+
+
+def reopen_genotypes(study: Study, store: Store) -> sources.Reopened:
+    """The raw genotypes the slot ``genotypes`` was made from; raises as it does."""
+    return sources.reopen_genotypes(store, study=study.folder)
 
 
 def write_cohort(folder: Path, cohort: Cohort) -> None:

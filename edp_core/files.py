@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -87,6 +88,43 @@ def write_array(folder: Path, name: str, values: np.ndarray) -> None:
     with writing(path), path.open("wb") as handle:
         np.lib.format.write_array(_Plain(handle), values, allow_pickle=False)
         path.chmod(0o600)
+
+
+def write_stacked(
+    folder: Path,
+    name: str,
+    parts: Iterable[np.ndarray],
+    *,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+) -> None:
+    """Write ``name.npy`` of arrays one below another, one at a time in memory.
+
+    Parameters
+    ----------
+    parts
+        Arrays that together have ``shape``.
+
+    Raises
+    ------
+    ValueError
+        Where they have not.
+    """
+    path = folder / f"{name}.npy"
+    header = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    rows = 0
+    with writing(path), path.open("wb") as handle:
+        np.lib.format.write_array_header_1_0(_Plain(handle), header)
+        for part in parts:
+            rows += len(part)
+            handle.write(np.ascontiguousarray(part, dtype).tobytes())
+        path.chmod(0o600)
+    if rows != shape[0]:
+        raise ValueError(f"{name}: {rows} rows instead of {shape[0]}")
 
 
 class _Plain:

@@ -1,4 +1,4 @@
-"""The command line: run, status, export, demo, prune, withdraw, gwas-results."""
+"""The command line: run, status, export, demo, prune, withdraw and the gwas-… ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from edp_core.store import Store
 from edp_core.study import Study
 from edp_core.withdrawals import withdrawn_eids
 from precompute import demo as demo_study
-from precompute import gwas_results
+from precompute import gwas_command, gwas_results
 from precompute.console import Reporter
 from precompute.exported import delete_export, exports_with
 from precompute.exporting import cards_in, halving_of, read_samples
@@ -43,6 +43,7 @@ app = typer.Typer(
     help="Train encoders on a study's images and cache what the screens show.",
 )
 console = Console()
+app.command("gwas-basis")(gwas_command.command)
 app.command("gwas-results")(gwas_results.command)
 
 

@@ -71,10 +71,13 @@ class Jobs:
             "enrichment": self._enrichment,
             "stability": self._stability,
             "probes": self._probes,
+            "genotypes": self._of_genotypes,
+            "basis": self._of_genotypes,
         }
         return makers[kind](*rest)
 
-    def _recipe(self, slot: str, inputs: Mapping[str, str]) -> Recipe:
+    def recipe(self, slot: str, inputs: Mapping[str, str]) -> Recipe:
+        """What a slot is made of: its settings in the study file, and its inputs."""
         kind = slot.split("/")[0]
         return Recipe(kind, VERSIONS[kind], settings_of(self.study, slot), dict(inputs))
 
@@ -85,7 +88,7 @@ class Jobs:
         *,
         build: Callable[[Path, Report], None],
     ) -> Job:
-        return Job(slot, self._recipe(slot, inputs), build)
+        return Job(slot, self.recipe(slot, inputs), build)
 
     def _cohort(self) -> Job:
         study = self.study
@@ -135,7 +138,7 @@ class Jobs:
                 labels=labels,
                 eids=eids,
                 notes=notes,
-                workspace=self.store.workspace(self._recipe(slot, inputs)),
+                workspace=self.store.workspace(self.recipe(slot, inputs)),
                 folder=folder,
                 report=report,
             ),
@@ -172,7 +175,7 @@ class Jobs:
         if not isinstance(settings, MaeEncoder) and settings.weights is not None:
             weights = self.study.path(settings.weights)
             inputs["weights"] = self.fingerprints.of(weights)
-        recipe = self._recipe(slot, inputs)
+        recipe = self.recipe(slot, inputs)
 
         def build(folder: Path, report: Report) -> None:
             # torch takes seconds to import, so only the steps that use it do
@@ -277,6 +280,11 @@ class Jobs:
         return self._job(
             f"{kind}/{pair}", inputs, build=lambda folder, _: build(folder)
         )
+
+    def _of_genotypes(self, *pair: str) -> Job:
+        from precompute import gwas_basis  # it imports this module
+
+        return gwas_basis.job(self, "/".join(pair))
 
     def _content(self, organ: str, *others: str) -> dict[str, str]:
         """Hash of slices and of other files: what else is noted trains nothing anew."""

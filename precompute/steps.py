@@ -63,6 +63,11 @@ def slots(study: Study) -> list[Slot]:
             )
         )
         found.append(Slot("analyse", f"stability/{pair}", (embedding, f"atlas/{pair}")))
+    if study.genotypes is not None:
+        found.append(Slot("ingest", "genotypes", ("cohort",)))
+        for pair in pairs:
+            wanted = (f"embedding/{pair}", "cohort", "genotypes")
+            found.append(Slot("analyse", f"basis/{pair}", wanted))
     about = [*study.pairs(), *((probes.ALL, name) for name in probes.combined(study))]
     for organ, name in about:
         needed = ["cohort"]

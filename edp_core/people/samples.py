@@ -23,12 +23,15 @@ class Samples:
         IIDs with more than one row.
     notes
         What the user should know.
+    rows
+        (FID, IID) of every row of the file, in its order.
     """
 
     form: Literal["fam", "psam", "sample"]
     fids: Mapping[str, str]
     repeated: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
 
 
 def parse_samples(text: str) -> Samples:
@@ -97,4 +100,5 @@ def parse_samples(text: str) -> Samples:
         raise InputError(
             "The genotype sample file lists no participant", "give another file"
         )
-    return Samples(form, fids, frozenset(repeated), notes)
+    listed = tuple((row[family], row[person]) for _, row in rows[skip:])
+    return Samples(form, fids, frozenset(repeated), notes, listed)
