@@ -65,7 +65,7 @@ class Basket:
             Where a phenotype of that name is in the basket already.
         """
         with self._session() as session:
-            _refuse_second(session, spec.name)
+            _refuse_second(session, [spec.name])
             row = _row(spec)
             session.add(row)
             session.commit()
@@ -82,11 +82,10 @@ class Basket:
             Where another phenotype of one of the names is in the basket.
         """
         with self._session() as session:
-            there = [SPEC.validate_json(row.spec) for row in _rows(session)]
-            fresh = [spec for spec in specs if spec not in there]
-            for spec in fresh:
-                _refuse_second(session, spec.name)
-                session.add(_row(spec))
+            there = {_plain(SPEC.validate_json(row.spec)) for row in _rows(session)}
+            fresh = [spec for spec in specs if _plain(spec) not in there]
+            _refuse_second(session, [spec.name for spec in fresh])
+            session.add_all([_row(spec) for spec in fresh])
             session.commit()
             return len(fresh)
 
@@ -98,22 +97,23 @@ class Basket:
                 for row in _rows(session)
             ]
 
-    def remove(self, entry: int) -> None:
-        """Take a phenotype out; `restore` puts it back."""
-        self._mark(entry, datetime.now(UTC))
+    def remove(self, *entries: int) -> None:
+        """Take phenotypes out, together; `restore` puts them back."""
+        self._mark(entries, datetime.now(UTC))
 
-    def restore(self, entry: int) -> None:
-        """Undo `remove`; raises as `add` does."""
-        self._mark(entry, None)
+    def restore(self, *entries: int) -> None:
+        """Undo `remove`, for all of them or none; raises as `add` does."""
+        self._mark(entries, None)
 
-    def _mark(self, entry: int, when: datetime | None) -> None:
+    def _mark(self, entries: Sequence[int], when: datetime | None) -> None:
         with self._session() as session:
-            row = session.get(_Row, entry)
-            if row is not None and row.removed != when:
-                if when is None:
-                    _refuse_second(session, row.name)
+            found = [session.get(_Row, entry) for entry in entries]
+            rows = [row for row in found if row and (row.removed is None) != (not when)]
+            if when is None:
+                _refuse_second(session, [row.name for row in rows])
+            for row in rows:
                 row.removed = when
-                session.commit()
+            session.commit()
 
     def _session(self) -> Session:
         self._create()  # it may have been deleted since
@@ -139,10 +139,18 @@ def _rows(session: Session) -> list[_Row]:
     return list(session.scalars(held))
 
 
-def _refuse_second(session: Session, name: str) -> None:
-    names = session.scalars(select(_Row.name).where(_Row.removed.is_(None)))
-    if name.lower() in {held.lower() for held in names}:
-        raise InputError(
-            f"The basket already holds a phenotype called {name!r}",
-            "give it another name, or remove the old one on the screen Export",
-        )
+def _plain(spec: Spec) -> str:
+    """A recipe as one text, whatever version of the program wrote it."""
+    return SPEC.dump_json(spec).decode()
+
+
+def _refuse_second(session: Session, names: Sequence[str]) -> None:
+    held = session.scalars(select(_Row.name).where(_Row.removed.is_(None)))
+    taken = {name.lower() for name in held}
+    for name in names:
+        if name.lower() in taken:
+            raise InputError(
+                f"The basket already holds a phenotype called {name!r}",
+                "give it another name, or remove the old one on the screen Export",
+            )
+        taken.add(name.lower())

@@ -107,7 +107,13 @@ def _axis(choice: Choice) -> Drawn:
     transform = options.transform()
     make = recipes.component if which.of == "PC" else recipes.axis
     chosen = removed + transform
-    spec = make(choice, which.number, sign=-1 if turned else 1, **chosen.design)
+    spec = make(
+        choice,
+        which.number,
+        side=which.side,
+        sign=-1 if turned else 1,
+        **chosen.design,
+    )
     named = [choice.organ, choice.encoder, which.name, *chosen.parts]
     named += ["turned"] if turned else []
     axis = NORMAL if transform.parts else which.title
@@ -191,7 +197,7 @@ def _column() -> Drawn | None:
 
 
 def keep(drawn: Drawn) -> None:
-    """Name and button that put the recipe into the basket; with a PC, those before."""
+    """Name and button that put the recipe into the basket; of axes, all at once."""
     with st.form("keep", border=True):
         name = st.text_input(
             "Name",
@@ -206,8 +212,8 @@ def keep(drawn: Drawn) -> None:
             basket = Basket(data.study().store_path)
             basket.add(_named(drawn.spec, name or ""))
             st.toast(f"{name} is in the basket.", icon=":material/check:")
-    if isinstance(drawn.spec, AxisSpec) and drawn.spec.of == "pc":
-        components.offer_first(drawn.spec)
+    if isinstance(drawn.spec, AxisSpec):
+        components.offer_family(drawn.spec)
 
 
 def _named(spec: Spec, name: str) -> Spec:

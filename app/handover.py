@@ -1,4 +1,4 @@
-"""The pieces of the screen Export: choosing, checking, writing, downloading."""
+"""The pieces of the screen Export: cards, checking, writing, downloading."""
 
 from __future__ import annotations
 
@@ -9,73 +9,19 @@ import re
 import pandas as pd
 import streamlit as st
 
-from app import data, figures
-from app.basket import Basket, Entry
+from app import data, figures, halving
+from app.basket import Basket
 from edp_core.checkout import render_study
 from edp_core.errors import InputError
 from edp_core.export import card, delivery
+from edp_core.export.halves import Halving
+from edp_core.export.runs import MOST_LISTED
 from edp_core.phenotype import SPEC, Spec
-from edp_core.recipe import (
-    AxisSpec,
-    ClassifierSpec,
-    ClusterSpec,
-    CodeSpec,
-    GroupSpec,
-    IslandSpec,
-)
 from edp_core.store import file_digest
 from edp_core.withdrawals import withdrawal_lists
 
 USER = "local"
 """Who the audit log names while there is no sign-in."""
-
-
-def choose(basket: Basket, entries: list[Entry]) -> list[Spec]:
-    """Show the basket; the recipes that are ticked."""
-    table = pd.DataFrame(
-        {
-            "export": True,
-            "name": [entry.spec.name for entry in entries],
-            "method": [entry.spec.method for entry in entries],
-            "of": [_of(entry.spec) for entry in entries],
-            "regressed out": [_removed(entry.spec) for entry in entries],
-            "labels": [_labels(entry.spec) for entry in entries],
-            "added": [entry.added for entry in entries],
-        }
-    )
-    edited = st.data_editor(
-        table,
-        hide_index=True,
-        key="basket_" + "_".join(str(entry.id) for entry in entries),
-        disabled=[name for name in table.columns if name != "export"],
-        column_config={
-            "export": st.column_config.CheckboxColumn("Export"),
-            "name": "Name",
-            "method": "Method",
-            "of": "Of",
-            "regressed out": "Regressed out",
-            "labels": "Labels",
-            "added": st.column_config.DatetimeColumn("Added", format="distance"),
-        },
-    )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = {entry.spec.name: entry.id for entry in entries}
-        name = st.selectbox("Remove from the basket", list(names), index=None)
-        if st.button("Remove", icon=":material/delete:", disabled=not name) and name:
-            basket.remove(names[name])
-            st.session_state["_removed"] = (names[name], name)
-            st.rerun()
-    ticked = edited["export"].to_numpy(bool)
-    return [e.spec for e, on in zip(entries, ticked, strict=True) if on]
-
-
-def undo_button(basket: Basket) -> None:
-    """Offer to put back what was removed last."""
-    removed = st.session_state.get("_removed")
-    if removed and st.button(f"Undo: put {removed[1]} back", icon=":material/undo:"):
-        basket.restore(removed[0])
-        del st.session_state["_removed"]
-        st.rerun()
 
 
 def open_card(basket: Basket) -> None:
@@ -90,7 +36,9 @@ def open_card(basket: Basket) -> None:
         )
         if given is not None and st.button("Add to basket", key="add_card"):
             spec = card.read(given.getvalue())
+            split = card.read_halving(given.getvalue())
             basket.add(spec)
+            halving.take_from_card(split)
             st.toast(f"{spec.name} is in the basket.", icon=":material/check:")
 
 
@@ -112,12 +60,15 @@ def sample_file() -> str | None:
         ) from error
 
 
-def render(specs: list[Spec], genotypes: str | None) -> dict[str, bytes]:
+def render(
+    specs: list[Spec], genotypes: str | None, split: Halving | None = None
+) -> dict[str, bytes]:
     """Files of the export; remembered until anything they are made of changes."""
     recipes = tuple(SPEC.dump_json(spec).decode() for spec in specs)
     keys = tuple(sorted(data.store().refs().items()))
+    how = None if split is None else (split.model_dump_json(), halving.table())
     return _render(
-        recipes, genotypes, keys, data.study().model_dump_json(), _withdrawn()
+        recipes, genotypes, how, keys, data.study().model_dump_json(), _withdrawn()
     )
 
 
@@ -132,12 +83,22 @@ def _withdrawn() -> tuple[tuple[str, str], ...]:
     )
 
 
-@st.cache_resource(show_spinner="Rendering the files …", max_entries=4)
+@st.cache_resource(show_spinner="Rendering the files …", max_entries=2)
 def _render(
-    recipes: tuple[str, ...], genotypes: str | None, *_keys: object
+    recipes: tuple[str, ...],
+    genotypes: str | None,
+    how: tuple[str, str | None] | None,
+    *_keys: object,
 ) -> dict[str, bytes]:
     specs = [SPEC.validate_json(recipe) for recipe in recipes]
-    return render_study(data.study(), data.store(), specs, genotypes=genotypes)
+    return render_study(
+        data.study(),
+        data.store(),
+        specs,
+        genotypes=genotypes,
+        halving=None if how is None else Halving.model_validate_json(how[0]),
+        relatives=None if how is None else halving.relatives(),
+    )
 
 
 def report(files: dict[str, bytes]) -> None:
@@ -148,6 +109,7 @@ def report(files: dict[str, bytes]) -> None:
         f"phenotypes: {len(content['phenotypes'])}, "
         f"covariates: {', '.join(content['covariates']['columns']) or 'none'}."
     )
+    halving.told(files)
     for reason, count in content["dropped"].items():
         st.caption(f"Left out: {reason}: {count}")
     for note in content["notes"]:
@@ -160,6 +122,8 @@ def _shown(count: int | str) -> int | str:
 
 KINDS = {
     "README": "what is in this folder",
+    "discovery": "ids of the half for discovery",
+    "replication": "ids of the half for replication",
     "cards/": "phenotype card: the recipe; gives the same files again",
     "covariates": "covariates for regenie",
     "keep": "ids for regenie's --keep",
@@ -177,9 +141,14 @@ def _what(name: str) -> str:
 
 def preview(files: dict[str, bytes]) -> None:
     """List the files; show those that hold no id."""
+    names = list(files)
+    cards = [name for name in names if name.startswith("cards/")]
+    if len(cards) > MOST_LISTED:
+        others = [name for name in names if name not in set(cards)]
+        names = sorted([*others, f"cards/ ({len(cards)} files)"])
     st.dataframe(
         # no sizes: bytes divided by the length of a row are a number of people
-        pd.DataFrame({"file": list(files), "what": [_what(name) for name in files]}),
+        pd.DataFrame({"file": names, "what": [_what(name) for name in names]}),
         hide_index=True,
         column_config={
             "file": st.column_config.TextColumn("File", width="large"),
@@ -219,33 +188,3 @@ def download(files: dict[str, bytes]) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
-
-
-def _of(spec: Spec) -> str:
-    if isinstance(spec, ClusterSpec):
-        numbers = ", ".join(map(str, (spec.cluster, *spec.also)))
-        return f"{spec.organ} · {spec.trait} · cluster {numbers}"
-    if isinstance(spec, IslandSpec):
-        return f"{spec.organ} · {spec.trait} · island {spec.island}"
-    if isinstance(spec, GroupSpec):
-        return " · ".join([spec.organ, *([spec.trait] if spec.trait else []), "group"])
-    if isinstance(spec, ClassifierSpec):
-        return f"{spec.organ} · {spec.trait}"
-    if isinstance(spec, AxisSpec):
-        return f"{spec.organ} · {axis_name(spec)}"
-    return spec.trait if isinstance(spec, CodeSpec) else spec.column
-
-
-def axis_name(spec: AxisSpec) -> str:
-    """How an axis is called on the screens: PC3, or axis 12."""
-    return f"PC{spec.axis}" if spec.of == "pc" else f"axis {spec.axis}"
-
-
-def _removed(spec: Spec) -> str:
-    pcs = [f"PC{number}" for number in getattr(spec, "remove_pcs", ())]
-    return ", ".join([*pcs, *getattr(spec, "remove_covariates", ())])
-
-
-def _labels(spec: Spec) -> str:
-    labels = getattr(spec, "labels", None)
-    return f"{labels.share:.0%}" if labels is not None else ""

@@ -13,6 +13,7 @@ from app import data
 from app.state import Choice
 from edp_core.artifacts import clustering_of
 from edp_core.recipe import (
+    BOTH,
     AxisSpec,
     ClassifierSpec,
     ClusterSpec,
@@ -156,19 +157,23 @@ def island(
     )
 
 
-def component(choice: Choice, number: int, **design: Any) -> AxisSpec:
+def component(
+    choice: Choice, number: int, *, side: str = BOTH, **design: Any
+) -> AxisSpec:
     """A principal component of the embedding, counted from 1; see `Design`."""
     return AxisSpec(
         **_vector(choice, Design(**design)),
         of="pc",
         axis=number,
+        side=side,
         atlas=data.store().ref(f"atlas/{choice.organ}/{choice.encoder}"),
     )
 
 
-def axis(choice: Choice, number: int, **design: Any) -> AxisSpec:
+def axis(choice: Choice, number: int, *, side: str = BOTH, **design: Any) -> AxisSpec:
     """An axis of the embedding, counted from 1; see `Design`."""
-    return AxisSpec(**_vector(choice, Design(**design)), of="axis", axis=number)
+    given = _vector(choice, Design(**design))
+    return AxisSpec(**given, of="axis", axis=number, side=side)
 
 
 def name_of(*parts: str) -> str:

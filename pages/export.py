@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import data, handover, routes, widgets
+from app import data, halving, handover, lines, routes, widgets
 from app.basket import Basket
 
 study = data.study()
@@ -10,7 +10,7 @@ widgets.title("Export")
 basket = Basket(study.store_path)
 handover.open_card(basket)
 entries = basket.entries()
-handover.undo_button(basket)
+lines.undo_button(basket)
 if not entries:
     st.info(
         "The basket is empty. Design a phenotype on the screen Phenotype and add it.",
@@ -20,14 +20,16 @@ if not entries:
     st.stop()
 
 st.subheader("Basket", anchor=False)
-chosen = handover.choose(basket, entries)
+chosen = lines.choose(basket, entries)
 st.subheader("Check against genotypes", anchor=False)
 genotypes = handover.sample_file()
+st.subheader("Discovery and replication", anchor=False)
+split = halving.choose()
 if not chosen:
     st.info("Tick at least one phenotype.")
     st.stop()
 
-files = handover.render(chosen, genotypes)
+files = handover.render(chosen, genotypes, split)
 st.subheader("Files", anchor=False)
 handover.report(files)
 handover.preview(files)

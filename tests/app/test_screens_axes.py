@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -50,7 +51,8 @@ def test_the_link_opens_the_axis_it_names(screen, done_study):
     )
     assert not broke(at)
     assert at.number_input(key="axis").value == 7
-    assert at.text_input[0].value == "liver_mae_axis7_noPC1_turned"
+    width = len(str(at.number_input(key="axis").max))
+    assert at.text_input[0].value == f"liver_mae_axis{7:0{width}d}_noPC1_turned"
     factors = table_with(crawl(at), "column", "r")
     assert factors["column"].iloc[0] == "unadjusted score"
     assert 0 < factors["r"].iloc[0] < 1, "both are turned"
@@ -89,6 +91,70 @@ def test_the_first_components_go_to_the_basket_and_out_in_one_file(screen, own_s
     written = next((own_study / "exports").iterdir())
     header = (written / "phenotypes_qt.tsv").read_text().splitlines()[0].split("\t")
     assert header[:3] == ["FID", "IID", names[0]] and len(header) == 7
+
+
+def test_all_axes_are_one_line_that_goes_and_comes_back_whole(screen, own_study):
+    at = screen("phenotype", own_study, **AXES, of="Axis", covariates=["age_years"])
+    held = int(at.number_input(key="axis").max)
+    click(at, f"Add all {held} axes")
+    assert not at.error
+    names = [spec.name for spec in chosen_specs(own_study)]
+    assert len(names) == held and names == sorted(names), "by name as by number"
+    assert names[0] == f"liver_mae_axis{1:0{len(str(held))}d}_no_age_years"
+    click(at, f"Add all {held} axes")
+    assert len(chosen_specs(own_study)) == held, "all were there"
+    at.switch_page("../pages/export.py").run()
+    assert not broke(at)
+    assert not at.error
+    listed = table_with(crawl(at), "name", "method", "of")
+    assert listed["of"].tolist() == [f"liver · axes 1–{held}"]
+    assert listed["phenotypes"].tolist() == [held]
+    files = table_with(crawl(at), "file", "what")["file"].tolist()
+    assert f"cards/ ({held} files)" in files and "phenotypes_qt.tsv" in files
+    box = next(s for s in at.selectbox if s.label.startswith("Remove"))
+    box.set_value(box.options[0]).run()
+    click(at, "Remove")
+    assert not chosen_specs(own_study)
+    click(at, "Undo")
+    assert [spec.name for spec in chosen_specs(own_study)] == names
+    at.toggle(key="halves").set_value(True).run()
+    assert not at.error
+    assert "discovery" in told(at) and "relatives" in told(at)
+    click(at, "Write")
+    written = next((own_study / "exports").iterdir())
+    header = (written / "phenotypes_qt.tsv").read_text().splitlines()[0].split("\t")
+    assert header[2:] == names
+    everyone = (written / "keep.tsv").read_text().splitlines()
+    halves = [
+        (written / f"{half}.keep").read_text().splitlines()
+        for half in ("discovery", "replication")
+    ]
+    assert sorted(halves[0] + halves[1]) == everyone and all(halves)
+    card = json.loads(next((written / "cards").iterdir()).read_text())
+    assert card["halves"]["seed"] == 0
+
+
+def test_sides_are_offered_where_the_organ_has_them(screen, own_study):
+    at = screen("phenotype", own_study, **AXES)
+    assert not [g for g in at.button_group if g.key == "side"]
+    at = screen("phenotype", own_study, **AXES, organ="kidney", side="left")
+    assert not broke(at)
+    assert not at.error
+    assert at.text_input[0].value == "kidney_mae_PC1_left"
+    at.toggle(key="each_side").set_value(True).run()
+    at.number_input(key="first").set_value(2).run()
+    click(at, "Add PC1 to PC2 of left and right")
+    assert not at.error
+    found = chosen_specs(own_study)
+    assert [(spec.axis, spec.side) for spec in found] == [
+        (1, "left"), (2, "left"), (1, "right"), (2, "right"),
+    ]  # fmt: skip
+    assert found[3].name == "kidney_mae_PC2_right"
+    at.switch_page("../pages/export.py").run()
+    assert not broke(at)
+    assert not at.error
+    listed = table_with(crawl(at), "name", "method", "of")
+    assert listed["of"].tolist()[::2] == ["kidney · PC1 · left", "kidney · PC1 · right"]
 
 
 def test_a_name_that_is_another_s_is_told(screen, own_study):
