@@ -1,13 +1,16 @@
 """Genes of variants: GeneLocator's answers, and a user's table."""
 
 import gzip
+import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from genelocator import get_genelocator
 
 from edp_core.errors import InputError
 from edp_core.gwas.genes import genes_in, name_genes, nearest_genes, read_gene_table
+from edp_core.gwas.loci import find_loci
 
 
 @pytest.mark.parametrize(
@@ -124,3 +127,25 @@ def test_a_table_that_cannot_be_used_says_why(tmp_path, text, said):
     path.write_text(text)
     with pytest.raises(InputError, match=said):
         read_gene_table(path)
+
+
+@pytest.mark.data
+def test_a_well_known_region_reads_as_published(data_dir):
+    folder = data_dir / "genetics" / "sumstats"
+    table = pd.read_csv(folder / "t2d_tcf7l2_region.tsv", sep="\t")
+    found = find_loci(table["chr"], table["position"], table["log_pvalue"])
+    assert len(found) == 1
+    lead = table.iloc[found["lead"].iloc[0]]
+    assert lead["pvalue"] == table["pvalue"].min()
+    assert found["n_variants"].iloc[0] == (table["pvalue"] < 5e-8).sum()
+    named = nearest_genes(found["chrom"], found["lead_pos"], build="GRCh37")
+    assert named == ["TCF7L2"]
+    # another programme's genes of the region, of a later GENCODE
+    text = (folder / "locuszoom-genes_10_114550452-115067678.json").read_text()
+    theirs = {
+        (gene["gene_name"], gene["start"], gene["end"])
+        for gene in json.loads(text)["data"]
+        if gene["gene_type"] == "protein_coding"
+    }
+    ours = genes_in(10, 114_550_452, 115_067_678, build="GRCh37")
+    assert set(ours["gene"]) == {name for name, _, _ in theirs}
