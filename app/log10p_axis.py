@@ -45,7 +45,14 @@ class Upward:
         knots, places = self._knots()
         return np.interp(pixels, places, knots)
 
-    def y(self, column: str = "y", *, mirrored: bool = False, low: float = 0) -> alt.Y:
+    def y(
+        self,
+        column: str = "y",
+        *,
+        mirrored: bool = False,
+        low: float = 0,
+        title: str = TITLE,
+    ) -> alt.Y:
         """The axis; mirrored it runs both ways from 0, ``low`` leaves room below 0."""
         knots, places = self._knots()
         ticks = list(self.ticks)
@@ -57,13 +64,14 @@ class Upward:
             # a strip below zero, of as many pixels as the unit there asks for
             knots = np.concatenate([[-low], knots])
             places = np.concatenate([[0.0], places + low])
-        whole = places[-1]
+        # parts of the height: the page gives a plot less than it asks for
+        shares = 1 - places / places[-1]
         return alt.Y(
             f"{column}:Q",
-            title=TITLE,
+            title=title,
             scale=alt.Scale(
                 domain=[float(v) for v in knots],
-                range=[float(whole - v) for v in places],
+                range=[alt.ExprRef(f"height*{share:.5f}") for share in shares],
                 nice=False,
                 zero=False,
             ),

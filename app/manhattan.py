@@ -16,6 +16,8 @@ from app.genome_marks import Plane, Thin
 
 HEIGHT = 340
 """Pixels of a Manhattan plot."""
+AROUND = 64
+"""Pixels that title and axis take of a plot's height on the page."""
 WIDTH = 900
 """Plots are at least about this wide: labels apart here are apart in a wider one."""
 
@@ -60,7 +62,7 @@ def manhattan(
         *genome_marks.peaks(leads, plane),
         *genome_marks.names(leads, plane, thinned=thinned),
     ]
-    return alt.layer(*layers).properties(height=height, title=_title(title))
+    return alt.layer(*layers).properties(height=height + AROUND, title=_title(title))
 
 
 def miami(
@@ -120,7 +122,7 @@ def miami(
             .mark_text(align="left", dy=9 * sign, fontWeight="bold", color=CONTROL)
             .encode(x=shown.x(), y=axis, text="text:N")
         )
-    return alt.layer(*layers).properties(height=2 * height)
+    return alt.layer(*layers).properties(height=2 * height + AROUND)
 
 
 def alone(loci: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:

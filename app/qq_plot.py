@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
+from app import log10p_axis
 from app.charts import CONTROL, AltairChart
 
 HUES = ["#56B4E9", "#0072B2", "#E69F00", "#D55E00", "#CC79A7"]
 """One a stratum, in the order of the table."""
-SIZE = 340
+SIZE = 300
 
 
 def qq_plot(
@@ -42,26 +43,25 @@ def qq_plot(
         }
     )
     right = 1.03 * float(max(shown["expected"].max(), 1.0)) if len(shown) else 1.0
-    top = 1.05 * max(float(shown["observed"].max()), right) if len(shown) else 1.0
+    strongest = max(float(shown["observed"].max()), right) if len(shown) else 1.0
+    up = log10p_axis.upward(strongest, pixels=SIZE, labelled=False)
+    said = "Observed −log₁₀ p"
     x = alt.X(
         "expected:Q",
         title="Expected −log₁₀ p",
         scale=alt.Scale(domain=[0, right], nice=False),
         axis=alt.Axis(tickMinStep=1, gridOpacity=0.5),
     )
-    y = alt.Y(
-        "observed:Q",
-        title="Observed −log₁₀ p",
-        scale=alt.Scale(domain=[0, top], nice=False),
-        axis=alt.Axis(gridOpacity=0.5),
-    )
+    y = up.y("observed", title=said)
+    bends = [0.0, *(v for v in (log10p_axis.FOLD,) if v < right), right]
     within = (
         alt.Chart(band[["expected", "low", "high"]].round(4))
         .mark_area(color=CONTROL, opacity=0.25, clip=True)
-        .encode(x=x, y=alt.Y("low:Q", title="Observed −log₁₀ p"), y2="high:Q")
+        .encode(x=x, y=up.y("low", title=said), y2="high:Q")
     )
     diagonal = (
-        alt.Chart(pd.DataFrame({"expected": [0, right], "observed": [0, right]}))
+        # bent where the axis is folded, as the points are
+        alt.Chart(pd.DataFrame({"expected": bends, "observed": bends}))
         .mark_line(color=CONTROL, strokeDash=[6, 4], strokeWidth=1.2)
         .encode(x=x, y=y)
     )
@@ -91,10 +91,11 @@ def qq_plot(
         )
     )
     return alt.layer(within, diagonal, dots).properties(
-        height=SIZE,
+        # title and legend are taken from it on the page
+        height=SIZE + 114 + 20 * len(strata),
         title=alt.TitleParams(
             title,
-            subtitle=lambda_line(lambdas),
+            subtitle=lambda_lines(lambdas),
             anchor="start",
             frame="group",
             fontSize=14,
@@ -103,14 +104,12 @@ def qq_plot(
     )
 
 
-def lambda_line(lambdas: Mapping[float, float]) -> str:
-    """Inflation at each quantile in one line; quantiles with too few variants left out.
+def lambda_lines(lambdas: Mapping[float, float]) -> list[str]:
+    """Inflation at each quantile, two a line; quantiles of too few variants left out.
 
-    >>> lambda_line({0.5: 1.0312, 0.1: 1.04, 0.001: float("nan")})
-    'λ at p = 0.5: 1.031 · at 0.1: 1.040'
+    >>> lambda_lines({0.5: 1.0312, 0.1: 1.04, 0.01: 1.1, 0.001: float("nan")})
+    ['λ 1.031 at p = 0.5 · 1.040 at p = 0.1', 'λ 1.100 at p = 0.01']
     """
-    known = [(at, value) for at, value in lambdas.items() if value == value]
-    return " · ".join(
-        f"{'λ at p =' if number == 0 else 'at'} {at:g}: {value:.3f}"
-        for number, (at, value) in enumerate(known)
-    )
+    said = [f"{v:.3f} at p = {at:g}" for at, v in lambdas.items() if v == v]
+    pairs = [said[first : first + 2] for first in range(0, len(said), 2)]
+    return ["λ " + " · ".join(pair) for pair in pairs]

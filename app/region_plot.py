@@ -16,6 +16,8 @@ ROW = 22.0
 ROWS = 6
 """Most rows of genes; what finds no room in them is left out, and counted."""
 WIDTH = 700
+AROUND = 64
+"""Pixels that title and axis take of a plot's height on the page."""
 LETTER = 6.2
 MOST = 3000
 """Most variants drawn: the strongest, and of the others every so many."""
@@ -61,13 +63,14 @@ def region_plot(
         scale=alt.Scale(domain=[span[0] / 1e6, span[1] / 1e6], nice=False, zero=False),
         axis=alt.Axis(format=".2f", grid=False, tickCount=6),
     )
+    coloured = bool(shown["r2"].notna().any())
     leads = shown.loc[shown["lead"], "x"]
     beyond = bool((leads > (span[0] + span[1]) / 2e6).any())
     layers = [rule(y=threshold, dash=[6, 4]), *_points(shown, x, y, beyond=beyond)]
     if rows:
         layers += _genes(packed, x, y)
     return alt.layer(*layers).properties(
-        height=HEIGHT + strip,
+        height=HEIGHT + strip + (110 if coloured else AROUND),
         title=alt.TitleParams(title, anchor="start", frame="group", fontSize=14),
     )
 
@@ -144,7 +147,6 @@ def _points(
     shown: pd.DataFrame, x: alt.X, y: alt.Y, *, beyond: bool
 ) -> list[alt.Chart]:
     """Variants, and the lead with its name; to its left where it lies far right."""
-    known = bool(shown["r2"].notna().any())
     tips = [
         alt.Tooltip("place:N", title="Position"),
         alt.Tooltip("id:N", title="Variant"),
@@ -163,7 +165,7 @@ def _points(
         .mark_circle(size=34, opacity=0.9)
         .encode(x=x, y=y, tooltip=tips, color=alt.value(HUES[2]))
     )
-    if known:
+    if shown["r2"].notna().any():
         colour = alt.Color(
             "step:N",
             title="r² with the lead",

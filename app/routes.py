@@ -16,6 +16,7 @@ SCREENS = {
     "clusters": ("Clusters", ":material/bubble_chart:"),
     "phenotype": ("Phenotype", ":material/tune:"),
     "export": ("Export", ":material/ios_share:"),
+    "gwas": ("GWAS", ":material/genetics:"),
 }
 
 
