@@ -86,6 +86,9 @@ def slots_of(organ: str, encoder: str) -> list[str]:
     slots = ["cohort", "phenome"]
     if study().organs[organ].images is not None:
         slots += [f"images/{organ}", f"thumbnails/{organ}"]
+    if study().genotypes is not None:
+        slots.append("genotypes")
+        kinds.append("basis")
     return slots + [f"{kind}/{organ}/{encoder}" for kind in kinds]
 
 

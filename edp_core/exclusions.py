@@ -70,7 +70,7 @@ def notes_of(store: Store, organs: Sequence[str]) -> dict[str, int]:
     notes: Counter[str] = Counter()
     read = [f"images/{organ}" for organ in organs]
     read += [slot for organ in organs for slot in given_slots(store, organ)]
-    for slot in ("cohort", "phenome", *read):
+    for slot in ("cohort", "phenome", "genotypes", *read):
         try:
             table = read_table(store.at(slot), "notes")
         except MissingArtifactError:

@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
+from edp_core.artifacts import read_basis
+from edp_core.disclosure import about, near
 from edp_core.errors import InputError
 from edp_core.prune import sweep
 from edp_core.settings.genotypes import Genotypes
+from edp_core.store import Store, read_table
 from edp_core.study import Study
 from precompute.console import Reporter
 from precompute.jobs import Jobs
@@ -59,8 +63,40 @@ def command(
                 continue
             with reporter.step(slot) as report:
                 done += do(jobs, job, report=report, force=force)
+    for organ_, encoder_ in pairs:
+        _tell(opened, store, f"{organ_}/{encoder_}")
     if not done:
         console.print("Everything is done already.")
+
+
+def _tell(study: Study, store: Store, pair: str) -> None:
+    """How many people and variants a basis has, and what was left aside."""
+    threshold = study.disclosure.threshold
+    basis = read_basis(store, *pair.split("/"))
+    people = len(basis.eids)
+    # beside counts that are shown elsewhere: a small difference must not be told
+    others = [
+        len(read_table(store.at("cohort"), "participants")),
+        read_table(store.at(f"embedding/{pair}"), "rows")["eid"].nunique(),
+    ]
+    console.print(
+        f"{pair}: {near(people, others, threshold)} people × {len(basis.squares)} "
+        f"variants; covariates: {', '.join(basis.columns) or 'none'}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    table = Table("left aside", "count")
+    for slot, coarse in (("genotypes", True), (f"basis/{pair}", False)):
+        notes = read_table(store.at(slot), "notes")
+        for reason, count in zip(notes["reason"], notes["count"], strict=True):
+            table.add_row(
+                reason, about(int(count), threshold) if coarse else str(count)
+            )
+    reasons = read_table(store.at(f"basis/{pair}"), "exclusions")["reason"]
+    for reason, count in reasons.value_counts().items():
+        table.add_row(f"participant: {reason}", about(int(count), threshold))
+    if table.row_count:
+        console.print(table)
 
 
 def with_genotypes(study: Study, *, bed: Path | None, pgen: Path | None) -> Study:
