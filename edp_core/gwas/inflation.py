@@ -40,8 +40,8 @@ def chi2_of(log10p: ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> chi2_of([0.0, -np.log10(0.05), 1000.0]).round(3)
-    array([   0.   ,    3.841, 4595.779])
+    >>> chi2_of([-np.log10(0.05), 300.0, 1000.0]).round(1)
+    array([   3.8, 1373.9, 4596.3])
     """
     half = -np.asarray(log10p, dtype=np.float64) * _LN10 - _LN2
     return np.asarray(ndtri_exp(half)) ** 2
