@@ -40,8 +40,8 @@ def chi2_of(log10p: ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> chi2_of([-np.log10(0.05), 300.0, 1000.0]).round(1)
-    array([   3.8, 1373.9, 4596.3])
+    >>> chi2_of([-np.log10(0.05), 300.0, 1000.0]).round(1).tolist()
+    [3.8, 1373.9, 4596.3]
     """
     half = -np.asarray(log10p, dtype=np.float64) * _LN10 - _LN2
     return np.asarray(ndtri_exp(half)) ** 2
