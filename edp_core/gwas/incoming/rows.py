@@ -99,6 +99,8 @@ def variants_of(
     rows.drop(~inside, "position beyond the end of its chromosome")
     effect, other = _alleles(cells, layout)
     rows.drop(_null(effect) | _null(other), "allele missing")
+    same = pc.equal(effect.cast(pa.string()), other.cast(pa.string()))
+    rows.drop(_true(same), "effect allele and other allele are the same")
     beta, se = effects(cells, rows)
     log10p = strengths(cells, rows, z=beta / se)
     kept = {
@@ -189,7 +191,11 @@ def _upper(coded: Any) -> Any:
 
 
 def _null(array: Any) -> Bools:
-    return np.asarray(pc.is_null(array).to_numpy(zero_copy_only=False), bool)
+    return _true(pc.is_null(array))
+
+
+def _true(array: Any) -> Bools:
+    return np.asarray(pc.fill_null(array, False).to_numpy(zero_copy_only=False), bool)
 
 
 def _ids(

@@ -153,7 +153,8 @@ def test_only_the_additive_test_is_kept(tmp_path, bring):
     columns = columns_of("regenie")
     rows = rows_of(table, columns)
     other = [[*row[:8], "DOM", "9", *row[10:]] for row in rows]
-    path = write(tmp_path / "a", REGENIE, [r for two in zip(other, rows) for r in two])
+    both = [row for two in zip(other, rows, strict=True) for row in two]
+    path = write(tmp_path / "a", REGENIE, both)
     result = bring(path)
     same(variants(result), table, by_p=False)
     notes = result.notes.set_index("reason")["count"]
