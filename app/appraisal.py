@@ -4,41 +4,78 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import charts, curve, figures, power, probes, radar, verdict, widgets
+from app import (
+    charts,
+    curve,
+    figures,
+    live_table,
+    power,
+    probes,
+    radar,
+    verdict,
+    widgets,
+)
+from app.live_gwas import Shown
 from app.state import Choice
 from edp_core.phenotype import Phenotype
 from edp_core.recipe import Spec
 
-TABS = ("Confounder radar", "Few-shot curve", "Power", "Probes")
+TABS = ("GWAS", "Confounder radar", "Few-shot curve", "Power", "Probes")
 
 
-def tabs(choice: Choice, score: Phenotype, *, spec: Spec, name: str) -> None:
+def tabs(
+    choice: Choice,
+    score: Phenotype | None,
+    *,
+    spec: Spec,
+    name: str,
+    shown: Shown | None = None,
+) -> None:
     """Draw the tabs; only the open one is computed, and the link remembers it.
 
     Parameters
     ----------
+    score
+        `None` where the recipe has none: tabs that need none are drawn all the same.
     name
         Suggested name of the phenotype; downloads are called after it.
+    shown
+        The live GWAS; `None` where there are no genotypes.
     """
-    first, second, third, fourth = st.tabs(
-        TABS, key="look", bind="query-params", on_change="rerun"
+    # without genotypes the first tab would be an empty one
+    first = TABS[0] if shown is not None else TABS[1]
+    gwas, seen, few, strong, probed = st.tabs(
+        TABS, default=first, key="look", bind="query-params", on_change="rerun"
     )
-    if first.open:
-        with first:
-            left, right = st.columns([3, 2], gap="large")
-            with left:
-                radar.draw(score, spec, name)
-            with right:
-                correlations(score, spec, name)
-    if second.open:
-        with second:
+    if gwas.open:
+        with gwas:
+            live_table.draw(shown, score, name)
+    if seen.open:
+        with seen:
+            if score is None:
+                _no_score()
+            else:
+                left, right = st.columns([3, 2], gap="large")
+                with left:
+                    radar.draw(score, spec, name)
+                with right:
+                    correlations(score, spec, name)
+    if few.open:
+        with few:
             curve.draw(spec, name)
-    if third.open:
-        with third:
-            power.draw(score, spec, name)
-    if fourth.open:
-        with fourth:
+    if strong.open:
+        with strong:
+            if score is None:
+                _no_score()
+            else:
+                power.draw(score, spec, name)
+    if probed.open:
+        with probed:
             probes.draw(choice)
+
+
+def _no_score() -> None:
+    st.caption("There is no score to appraise: the message above says why.")
 
 
 def correlations(score: Phenotype, spec: Spec, name: str) -> None:

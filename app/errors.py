@@ -23,16 +23,8 @@ def shown() -> Iterator[None]:
     """
     try:
         yield
-    except MissingArtifactError as error:
-        st.warning(error.message, icon=":material/hourglass_empty:")
-        if error.hint.startswith("run:"):
-            st.markdown("Run this, then reload the page:")
-        else:  # a damaged artifact is deleted first: nothing is replaced silently
-            st.markdown(f"**What to do:** {error.hint}")
-        st.code(data.command(), language="bash")
     except EdpError as error:
-        st.error(error.message, icon=":material/error:")
-        st.markdown(f"**What to do:** {error.hint}")
+        tell(error)
     except Exception:  # a bug of ours, kept whole in the log
         reference = secrets.token_hex(4)
         log.exception("unexpected error %s", reference)
@@ -41,3 +33,17 @@ def shown() -> Iterator[None]:
             icon=":material/bug_report:",
         )
         st.caption(f"Reference {reference}; the server's log holds the details.")
+
+
+def tell(error: EdpError) -> None:
+    """Show an error that a user can mend: message and next step."""
+    if not isinstance(error, MissingArtifactError):
+        st.error(error.message, icon=":material/error:")
+        st.markdown(f"**What to do:** {error.hint}")
+        return
+    st.warning(error.message, icon=":material/hourglass_empty:")
+    if error.hint.startswith("run:"):
+        st.markdown("Run this, then reload the page:")
+    else:  # a damaged artifact is deleted first: nothing is replaced silently
+        st.markdown(f"**What to do:** {error.hint}")
+    st.code(data.command(), language="bash")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import data, figures, widgets
+from app import charts, data, figures, widgets
 from edp_core.appraisal.control import control_score
 from edp_core.disclosure import about, is_small, near
 from edp_core.exclusions import known_counts
@@ -35,6 +35,27 @@ _TESTED = {
     "best-of-fold": "circular: of no use",
 }
 _AUC = {"best-of-fold": "AUC, optimistic (95 %)"}
+
+
+def draw(score: Phenotype, spec: Spec, *, axis: str, name: str) -> None:
+    """Figures of a score, what is to be said of it, and its distribution.
+
+    Parameters
+    ----------
+    axis
+        Title of the histogram.
+    """
+    facts(score, spec)
+    for caution in [*cautions(spec), *doubts(score, spec)]:
+        st.warning(caution, icon=":material/warning:")
+    for warning in warnings(spec):
+        st.info(warning, icon=":material/info:")
+    st.subheader("Distribution", anchor=False)
+    if score.kind == "binary":
+        st.caption("A binary trait: cases are 1, controls 0.")
+    else:
+        bars = charts.bars(distribution(score, spec), x_title=axis)
+        widgets.figure(bars, f"distribution-{name}")
 
 
 def facts(score: Phenotype, spec: Spec) -> None:

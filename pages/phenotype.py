@@ -1,8 +1,19 @@
-"""Phenotype: design a score, see what it holds, keep it in the basket."""
+"""Phenotype: design a score, see its GWAS and what it holds, keep it in the basket."""
 
 import streamlit as st
 
-from app import appraisal, charts, data, design, guards, state, verdict, widgets
+from app import (
+    appraisal,
+    data,
+    design,
+    errors,
+    guards,
+    live_gwas,
+    state,
+    verdict,
+    widgets,
+)
+from edp_core.errors import EdpError
 
 choice = state.choice()
 widgets.title("Phenotype", choice)
@@ -13,23 +24,18 @@ with controls:
     drawn = design.controls(choice)
 if drawn is None:
     st.stop()
-spec = drawn.spec
-score = data.phenotype(spec)
-with controls:
-    design.keep(drawn)
-
+spec, name = drawn.spec, drawn.suggested_name
+score = shown = None
 with result:
-    verdict.facts(score, spec)
-    for caution in [*verdict.cautions(spec), *verdict.doubts(score, spec)]:
-        st.warning(caution, icon=":material/warning:")
-    for warning in verdict.warnings(spec):
-        st.info(warning, icon=":material/info:")
-    st.subheader("Distribution", anchor=False)
-    if score.kind == "binary":
-        st.caption("A binary trait: cases are 1, controls 0.")
-    else:
-        widgets.figure(
-            charts.bars(verdict.distribution(score, spec), x_title=drawn.axis),
-            f"distribution-{drawn.suggested_name}",
-        )
-appraisal.tabs(choice, score, spec=spec, name=drawn.suggested_name)
+    try:
+        score = data.phenotype(spec)
+    except EdpError as error:
+        # what needs no score, below, is drawn all the same
+        errors.tell(error)
+if score is not None:
+    with controls:
+        design.keep(drawn)
+    with result:
+        shown = live_gwas.draw(choice, score, spec=spec, name=name)
+        verdict.draw(score, spec, axis=drawn.axis, name=name)
+appraisal.tabs(choice, score, spec=spec, name=name, shown=shown)

@@ -1,0 +1,125 @@
+"""One exact pass over all genotypes, in a process of its own.
+
+`app.exact_runs` starts it, writes `Task`s to its standard input and keeps that open;
+frames come back on its standard output: how far it has come, then the result or the
+error. It ends when its input does, so none outlives the studio.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from edp_core.artifacts import read_basis, reopen_genotypes
+from edp_core.errors import EdpError
+from edp_core.gwas.adjusting import covariate_columns
+from edp_core.gwas.association import Association
+from edp_core.gwas.exact import exact_passes
+from edp_core.store import Store
+from edp_core.study import load_study
+
+Refusal = tuple[str, str]
+"""Message and what to do."""
+Report = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is to be tested against every variant.
+
+    Attributes
+    ----------
+    key
+        Recipe, basis and covariates; by it the result is remembered.
+    study
+        Folder of the study.
+    values
+        (n_basis,) float64 in the order of the basis; NaN = missing.
+    genotypes
+        Variants × people to read: what the time is estimated by.
+    """
+
+    key: tuple[str, ...]
+    study: str
+    organ: str
+    encoder: str
+    values: np.ndarray
+    covariates: tuple[str, ...]
+    genotypes: int
+
+    @property
+    def alike(self) -> tuple[str, ...]:
+        """Tasks alike in this can share one reading of the genotypes."""
+        return (*self.key[:2], self.organ, self.encoder, *self.covariates)
+
+
+def main() -> None:
+    """Read the task, do it, write frames."""
+    inbound = sys.stdin.buffer
+    # whatever prints must not fall between the frames
+    outbound = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    tasks: list[Task] = pickle.load(inbound)
+    threading.Thread(target=_end_with, args=(inbound,), daemon=True).start()
+
+    def send(*frame: Any) -> None:
+        pickle.dump(frame, outbound, protocol=5)
+        outbound.flush()
+
+    # a bug goes to the server's log by the way of standard error, and ends the process
+    send("done", passed(tasks, lambda done, of: send("progress", done / max(of, 1))))
+
+
+def passed(tasks: Sequence[Task], report: Report) -> list[Association | Refusal]:
+    """What was found for each task, or why it cannot be tested."""
+    first = tasks[0]
+    try:
+        study = load_study(Path(first.study))
+        store = Store(study.store_path)
+        basis = read_basis(store, first.organ, first.encoder)
+        opened = reopen_genotypes(study, store)
+        rows = opened.people_rows(basis.eids)
+        covariates = covariate_columns(basis, first.covariates)
+    except EdpError as error:
+        return [(error.message, error.hint)] * len(tasks)
+
+    def tested(values: np.ndarray) -> list[Association]:
+        return exact_passes(
+            opened.genotypes,
+            basis.variants["row"].to_numpy(),
+            rows,
+            values=values,
+            covariates=covariates,
+            report=report,
+        )
+
+    # one that is refused must not take the others with it
+    try:
+        together = np.column_stack([task.values for task in tasks])
+        return list(tested(together))
+    except EdpError:
+        found: list[Association | Refusal] = []
+        for task in tasks:
+            try:
+                found += tested(task.values[:, None])
+            except EdpError as error:
+                found.append((error.message, error.hint))
+        return found
+
+
+def _end_with(inbound: IO[bytes]) -> None:
+    """End the process once the studio has closed its input, or is gone."""
+    inbound.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""The live GWAS beside the controls of *Phenotype*: it follows every change of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app import (
+    bases,
+    errors,
+    exact_view,
+    figures,
+    live_choice,
+    live_runs,
+    manhattan,
+    verdict,
+    widgets,
+)
+from app.live_choice import LOCI, WHAT, Against
+from app.live_runs import Asked, Panel
+from app.state import Choice
+from edp_core.disclosure import about, near
+from edp_core.errors import EdpError, MissingArtifactError
+from edp_core.gwas.loci import GENOME_WIDE
+from edp_core.phenotype import Phenotype
+from edp_core.recipe import Spec
+
+POOR = 0.8
+"""R² of the projection below which a preview is warned of."""
+WIDTH = 640
+"""Pixels the figure has beside the controls in a window of common width."""
+R2 = (
+    "Share of the score's variance (after the covariates) that its projection on the "
+    "axes of the embedding keeps. At 1 the preview is the ordinary regression on "
+    "the genotypes, number for number. Below it the preview tests the projection: χ² "
+    "of a variant that has no effect come out smaller by about this factor, so peaks "
+    "are a little too low. Out-of-fold scores and ranks are not linear in the axes; an "
+    "exact pass over all genotypes replaces the preview when it is done. Neither is "
+    "a mixed model: the final run is regenie's."
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the section drew, for the tab that lists it."""
+
+    ask: Asked
+    now: Panel
+    against: Against | None = None
+    before: Panel | None = None
+
+
+def draw(choice: Choice, score: Phenotype, *, spec: Spec, name: str) -> Shown | None:
+    """Plot, figures and choices; `None` where there is no basis to draw it from."""
+    pair = (
+        getattr(spec, "organ", choice.organ),
+        getattr(spec, "encoder", choice.encoder),
+    )
+    if not bases.there(*pair):
+        st.caption(
+            ":material/timeline: No genotypes yet, so no Manhattan plot follows the "
+            "controls: see the tab *GWAS* for the one command that makes it."
+        )
+        return None
+    st.subheader("Live GWAS", anchor=False)
+    try:
+        bases.basis(*pair)
+    except MissingArtifactError as error:
+        stale(error)
+        return None
+    plot = st.container()
+    try:
+        ask, against = live_choice.controls(spec, choice)
+        now = live_runs.panel(ask)
+    except EdpError as error:
+        errors.tell(error)
+        return None
+    shown = Shown(ask, now, against)
+    if against is not None:
+        shown = _beside(shown)
+    with plot:
+        exact_view.follow(_wanted(shown))
+        _plot(shown, name)
+        _facts(shown, score)
+    return shown
+
+
+def stale(error: MissingArtifactError) -> None:
+    """Say why the products cannot be used, and how new ones are made."""
+    st.warning(
+        f"{error.message}. Nothing is drawn until the genotypes' products are made "
+        "again:",
+        icon=":material/sync_problem:",
+    )
+    st.code(bases.command(), language="bash")
+
+
+def _beside(shown: Shown) -> Shown:
+    """Add what it is compared with, where that can be had now."""
+    assert shown.against is not None
+    try:
+        before = live_runs.panel(shown.against.ask)
+    except EdpError as error:
+        st.caption(f":material/info: Not compared: {error.message}. {error.hint}")
+        return Shown(shown.ask, shown.now)
+    return Shown(shown.ask, shown.now, shown.against, before)
+
+
+def _wanted(shown: Shown) -> list[tuple[str, Asked]]:
+    """Exact passes that would tell more than what is shown."""
+    found = [("the score", shown.ask)] if shown.now.waits else []
+    if shown.against is not None and shown.before is not None and shown.before.waits:
+        found.append((WHAT[shown.against.kind], shown.against.ask))
+    return found
+
+
+def _plot(shown: Shown, name: str) -> None:
+    now, before, against = shown.now, shown.before, shown.against
+    title = "now, " + kind_of(now)
+    waits = against is not None and against.measured and before is not None
+    if before is None or against is None or (waits and not before.exact):
+        chart = manhattan.manhattan(
+            now.thinned, now.loci, title=title, threshold=GENOME_WIDE,
+            width=WIDTH, height=300,
+        )  # fmt: skip
+        file = f"manhattan-{name}"
+    else:
+        chart = manhattan.miami(
+            now.thinned,
+            before.thinned,
+            loci=(now.loci, before.loci),
+            titles=(title, f"{against.title}, {kind_of(before)}"),
+            threshold=GENOME_WIDE,
+            words=LOCI[against.kind],
+            width=WIDTH,
+            height=200,
+        )
+        file = f"miami-{name}"
+    if not now.exact:
+        file = f"preview-{file}"
+    widgets.figure(chart, file, alt_text="Manhattan plot of the score as designed now")
+
+
+def kind_of(panel: Panel) -> str:
+    """Whether a GWAS is exact, or how much of it is not seen."""
+    return "exact" if panel.exact else f"preview, R² {share(panel.r2)}"
+
+
+def share(r2: float) -> str:
+    """R² with the digits that matter near 1; never rounded up to 1."""
+    if r2 > 0.99995:
+        return "1.0000"
+    return f"{min(r2, 0.9999):.4f}" if r2 > 0.99 else f"{r2:.3f}"
+
+
+def _facts(shown: Shown, score: Phenotype) -> None:
+    """Figures in one line, and what weakens them."""
+    now = shown.now
+    told = [
+        f"**N** {stated(now, score)}",
+        f"**variants** {now.n_variants:,}",
+        f"**loci** {len(now.loci)}",
+        f"**λ** {now.inflation:.3f}",
+        "**exact**" if now.exact else f"**R²** {share(now.r2)}",
+    ]
+    st.markdown(" · ".join(told), help=R2)
+    if not now.exact and now.r2 < POOR:
+        st.warning(
+            f"The axes hold only {now.r2:.0%} of this score: the preview is of that "
+            "part. Wait for the exact pass.",
+            icon=":material/warning:",
+        )
+    if now.n_filled:
+        least = figures.least()
+        st.caption(
+            f"{about(now.n_filled, least)} of them have no value and were given the "
+            "mean, which adds nothing and takes nothing but power."
+        )
+
+
+def stated(panel: Panel, score: Phenotype) -> str:
+    """N of a GWAS as it may be told."""
+    if verdict.leaves_out(score):
+        return about(panel.n, figures.least())
+    told = figures.people(panel.n)
+    if isinstance(told, int):
+        told = near(told, [int(score.figures["n"])], figures.least())
+    return f"{told:,}" if isinstance(told, int) else told
