@@ -86,12 +86,13 @@ def _tell(study: Study, store: Store, pair: str) -> None:
         highlight=False,
     )
     table = Table("left aside", "count")
-    for slot, coarse in (("genotypes", True), (f"basis/{pair}", False)):
+    for slot in ("genotypes", f"basis/{pair}"):
         notes = read_table(store.at(slot), "notes")
-        for reason, count in zip(notes["reason"], notes["count"], strict=True):
-            table.add_row(
-                reason, about(int(count), threshold) if coarse else str(count)
-            )
+        for reason, count in zip(
+            notes["reason"], map(int, notes["count"]), strict=True
+        ):
+            of_people = reason.startswith("genotype")
+            table.add_row(reason, about(count, threshold) if of_people else str(count))
     reasons = read_table(store.at(f"basis/{pair}"), "exclusions")["reason"]
     for reason, count in reasons.value_counts().items():
         table.add_row(f"participant: {reason}", about(int(count), threshold))

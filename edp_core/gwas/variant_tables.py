@@ -104,14 +104,16 @@ def _columns(
         raise InputError(
             f"{path.name} is no text of columns", "give the .bim or .pvar unchanged"
         ) from error
+    found = table.to_pandas()
+    raw = pd.DataFrame({name: found[named[at]] for name, at in places.items()})
+    # an empty line has been given empty cells
+    wrong += (np.flatnonzero(raw["chrom"] == "") + 1 + len(wrong)).tolist()
     if wrong:
         others = f" ({len(wrong)} such lines)" if len(wrong) > 1 else ""
         raise InputError(
             f"Line {skipped + wrong[0]} of {path.name} has not {width} columns{others}",
             "give the file unchanged, or write it again with plink2",
         )
-    found = table.to_pandas()
-    raw = pd.DataFrame({name: found[named[at]] for name, at in places.items()})
     pos = pd.to_numeric(raw["pos"], errors="coerce").to_numpy(float)
     bad = ~(np.abs(pos) < 2**31) | (pos != np.floor(pos))
     if bad.any():
