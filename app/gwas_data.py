@@ -19,6 +19,7 @@ from edp_core.export import card
 from edp_core.gwas.genes import GeneTable, nearest_genes
 from edp_core.gwas.loci import GENOME_WIDE, find_loci
 from edp_core.gwas.results_store import GwasResult, list_gwas, read_gwas, slot_of
+from edp_core.people.measures import SUFFIX
 from edp_core.phenotype import Spec
 from edp_core.recipe import AxisSpec, ColumnSpec
 
@@ -144,6 +145,12 @@ def people(found: GwasResult) -> str:
     return f"{shown:,}"
 
 
+def stated(found: GwasResult) -> str:
+    """N of a result for a caption: ``N = 408,961`` or ``N ≈ 45,710``."""
+    count = people(found)
+    return f"N {count}" if count.startswith("≈") else f"N = {count}"
+
+
 def specs() -> dict[str, Spec]:
     """Name → recipe, of the basket and of the cards of exports."""
     study = data.study()
@@ -183,12 +190,17 @@ def about(found: GwasResult, known: dict[str, Spec]) -> dict[str, str]:
         said["of"] = f"PC{spec.axis}" if spec.of == "pc" else f"axis {spec.axis}"
     elif isinstance(spec, ColumnSpec):
         said["of"] = spec.column
-        slot = data.inputs().measured.get(spec.column, "")
-        if slot.startswith("images/"):
-            said |= {"organ": slot.removeprefix("images/"), "method": "volume"}
+        organs = [organ for organ in data.study().organs if _is_volume(spec, organ)]
+        said |= {"organ": organs[0], "method": "volume"} if organs else {}
     else:
         said["of"] = str(getattr(spec, "trait", None) or UNKNOWN)
     return said
+
+
+def _is_volume(spec: ColumnSpec, organ: str) -> bool:
+    """Whether a column is an organ's volume: measured here, or given as ``organ_ml``."""
+    measured = data.inputs().measured.get(spec.column)
+    return measured == f"images/{organ}" or spec.column == f"{organ}{SUFFIX}"
 
 
 def facts(found: GwasResult) -> dict[str, Any]:

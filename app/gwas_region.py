@@ -44,8 +44,8 @@ def draw(found: GwasResult, locus: pd.Series, rules: Rules) -> None:
         else "r² is not known: give an LD table below to colour by it"
     )
     st.caption(
-        f"{len(variants):,} variants within {FLANK // 1000} kb of {lead}, N = "
-        f"{gwas_data.people(found)}; {coloured}. Genes: protein-coding, {found.build}."
+        f"{len(variants):,} variants within {FLANK // 1000} kb of {lead}, "
+        f"{gwas_data.stated(found)}; {coloured}. Genes: protein-coding, {found.build}."
     )
     widgets.table_download(
         variants, name, settings=f"{found.name}, {found.build}, lead {lead}"

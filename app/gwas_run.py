@@ -6,7 +6,16 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data, genome, gwas_data, gwas_region, gwas_rules, widgets
+from app import (
+    data,
+    genome,
+    gwas_data,
+    gwas_effective,
+    gwas_ldsc,
+    gwas_region,
+    gwas_rules,
+    widgets,
+)
 from app.gwas_data import Rules
 from app.manhattan import manhattan
 from app.qq_plot import qq_plot
@@ -18,6 +27,7 @@ COLUMNS: dict[str, ColumnConfig | str | None] = {
     "gene": st.column_config.TextColumn(
         "Gene", help="Nearest protein-coding gene of the lead, or of your table."
     ),
+    "log10p": widgets.figure_column("−log₁₀ p", "%.2f", widgets.LOG10P),
     "id": "Lead variant",
     "effect_allele": st.column_config.TextColumn(
         "Effect", help="Allele that β and the frequency are of."
@@ -26,7 +36,6 @@ COLUMNS: dict[str, ColumnConfig | str | None] = {
     "af": widgets.figure_column("Frequency", "%.3f", "Of the effect allele."),
     "beta": widgets.figure_column("β", "%.4f", "Of the effect allele."),
     "se": widgets.figure_column("SE", "%.4f"),
-    "log10p": widgets.figure_column("−log₁₀ p", "%.2f", widgets.LOG10P),
     "width_kb": widgets.figure_column(
         "Width, kb", "%.0f", "From its first to its last significant variant."
     ),
@@ -59,6 +68,7 @@ def draw(names: list[str]) -> None:
             gwas_data.disclosed(loci),
             title=name,
             threshold=rules.threshold,
+            study_wide=_study_wide(),
         ),
         f"manhattan-{name}",
         key="manhattan",
@@ -75,6 +85,7 @@ def draw(names: list[str]) -> None:
         gwas_region.draw(found, chosen, rules)
     gwas_rules.section()
     _dropped(found)
+    gwas_ldsc.offer(found)
 
 
 def figures(found: GwasResult, loci: pd.DataFrame) -> None:
@@ -117,8 +128,16 @@ def _tail(found: GwasResult) -> str | None:
     return None if value != value else f"at p = 0.01: {value:.3f}"
 
 
+def _study_wide() -> float | None:
+    """The study-wide threshold, where it was asked for beside all results."""
+    if not gwas_effective.asked():
+        return None
+    return gwas_effective.of(gwas_data.names()).threshold
+
+
 def _caption(found: GwasResult, loci: pd.DataFrame, rules: Rules) -> str:
     summary = found.summary
+    dotted = "; dotted: study-wide" if gwas_effective.asked() else ""
     missing = summary["missing_chromosomes"]
     gone = (
         f" **No variant on chromosome {', '.join(map(str, missing))}.**"
@@ -126,9 +145,9 @@ def _caption(found: GwasResult, loci: pd.DataFrame, rules: Rules) -> str:
         else ""
     )
     return (
-        f"{found.n_variants:,} variants of {summary['dialect']}, {found.build}, N = "
-        f"{gwas_data.people(found)}. Dashed: p = 5 × 10⁻⁸. Crowded points are drawn as "
-        "lines; above 20 the axis is folded where a peak exceeds 40. "
+        f"{found.n_variants:,} variants of {summary['dialect']}, {found.build}, "
+        f"{gwas_data.stated(found)}. Dashed: p = 5 × 10⁻⁸{dotted}. Crowded points are "
+        "drawn as lines; above 20 the axis is folded where a peak exceeds 40. "
         f"{len(loci)} loci: {rules.said}. Click a diamond to see its region.{gone}"
     )
 
@@ -200,7 +219,7 @@ def loci_table(found: GwasResult, loci: pd.DataFrame, rules: Rules) -> None:
     widgets.table_download(
         shown,
         f"loci-{found.name}",
-        settings=f"{head}, N {gwas_data.people(found)}; {rules.said}",
+        settings=f"{head}, {gwas_data.stated(found)}; {rules.said}",
     )
 
 

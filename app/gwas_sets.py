@@ -109,7 +109,12 @@ def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def crossed(
-    about: pd.DataFrame, loci: Mapping[str, pd.DataFrame], *, rows: str, columns: str
+    about: pd.DataFrame,
+    loci: Mapping[str, pd.DataFrame],
+    *,
+    rows: str,
+    columns: str,
+    baseline: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Loci by two properties of runs: those of all runs of a cell, each once.
 
@@ -119,20 +124,25 @@ def crossed(
         One row a run: ``run`` and properties (``of, organ, encoder, method``).
     rows, columns
         Properties.
+    baseline
+        Runs whose loci are looked for in every cell, in columns of their own.
 
     Returns
     -------
     pandas.DataFrame
-        ``rows`` as its index, a column for each value of ``columns``; missing where no
-        run is of both.
+        ``rows`` as its index, a column for each value of ``columns``, with a baseline
+        followed by ``<value> ∩ baseline``; missing where no run is of both.
     """
-    cells = {
-        (row, column): len(merged(list(part["run"]), loci))
-        for (row, column), part in about.groupby([rows, columns], sort=False)
-    }
-    table = pd.Series(cells, dtype="Int64").unstack() if cells else pd.DataFrame()
-    table.index.name = rows
-    return table
+    cells: dict[tuple[str, str], int] = {}
+    for (row, column), part in about.groupby([rows, columns], sort=False):
+        table = merged(list(part["run"]), loci)
+        cells[row, column] = len(table)
+        if baseline:
+            new, _ = gained_lost(merged(baseline, loci), table)
+            cells[row, f"{column} ∩ baseline"] = len(table) - len(new)
+    found = pd.Series(cells, dtype="Int64").unstack() if cells else pd.DataFrame()
+    found.index.name = rows
+    return found
 
 
 def paired(

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import gwas_data, gwas_reading, gwas_run, widgets
+from app import gwas_data, gwas_every, gwas_pair, gwas_reading, gwas_run, widgets
 
 widgets.title("GWAS")
 names = gwas_data.names()
@@ -11,4 +11,18 @@ if not names:
     gwas_reading.nothing_yet()
     st.stop()
 
-gwas_run.draw(names)
+one, two, every = st.tabs(
+    ["One result", "Two results", "All results"],
+    key="part",
+    bind="query-params",
+    on_change="rerun",
+)
+if one.open:
+    with one:
+        gwas_run.draw(names)
+if two.open:
+    with two:
+        gwas_pair.draw(names)
+if every.open:
+    with every:
+        gwas_every.draw(names)
