@@ -40,7 +40,9 @@ def read_ld(path: Path) -> pd.DataFrame:
     Notes
     -----
     plink leaves out pairs below ``--ld-window-r2``, 0.2 by default: give it 0.1 or
-    less, or leads of r² 0.1 to 0.2 are taken for independent.
+    less, or leads of r² 0.1 to 0.2 are taken for independent. It also leaves a variant
+    out that is linked to none, which then goes by distance; a row of it with itself
+    tells that it is known.
     """
     if not path.is_file():
         raise InputError(f"There is no LD table at {path}", "mend the path")

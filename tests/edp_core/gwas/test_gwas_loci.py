@@ -175,6 +175,21 @@ def test_a_lead_has_the_smallest_p_of_its_locus_at_size():
         assert log10p[here].max() == pytest.approx(row.log10p)
 
 
+def test_a_variant_of_unknown_ld_goes_by_distance():
+    names, pos, log10p = ["x", "y", "z"], [1, 5, 400_000], [30.0, 20.0, 10.0]
+    table = pd.DataFrame({"a": ["x"], "b": ["w"], "r2": [0.9]})
+
+    def variants(ld):
+        found = find_loci([1] * 3, pos, log10p, ld=ld, ids=names)
+        return found["n_variants"].tolist()
+
+    assert variants(table) == [3]
+    table.loc[1] = ["z", "z", 1.0]  # known, and linked to nobody
+    assert variants(table) == [2, 1]
+    table.loc[2] = ["z", "x", 0.1]
+    assert variants(table) == [3]
+
+
 def test_wrong_arguments_are_named():
     with pytest.raises(InputError, match="differ in length"):
         find_loci([1, 1], [1, 2], [9.0])
