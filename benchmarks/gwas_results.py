@@ -169,7 +169,8 @@ def main() -> None:
         raise SystemExit(f"{found['variants']} variants were kept")
     print(
         f"ours, to the artifact  {found['seconds']:6.1f} s "
-        f"(CPU {found['cpu_s']:.1f} s), peak {found['peak_gib']:.2f} GiB, {found['loci']} loci"
+        f"(CPU {found['cpu_s']:.1f} s), peak {found['peak_gib']:.2f} GiB, "
+        f"{found['loci']} loci"
     )
     for word, figures in zip(("first", "again"), shown, strict=True):
         print(
