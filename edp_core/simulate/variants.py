@@ -23,7 +23,7 @@ CHROMOSOME_BP = (
 )  # fmt: skip
 """Lengths of the autosomes of GRCh37 (GenBank GCA_000001405.1)."""
 BLOCKS, IN_BLOCK, SPACING_BP = 1000, 20, 8000
-LD_BP = 60_000.0
+LD_BP = 150_000.0
 """Distance over which the correlation of the latent haplotypes falls to 1/e."""
 MAF = (0.01, 0.5)
 """Minor alleles are log-uniform between these: rare ones are many."""

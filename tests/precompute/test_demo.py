@@ -1,6 +1,9 @@
 """The demo study loads, errs where it says so, and never overwrites anything."""
 
 import json
+import re
+import shutil
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -8,15 +11,18 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from bed_reader import open_bed
 
 from edp_core.artifacts import read_cohort, read_phenome
 from edp_core.errors import InputError
+from edp_core.simulate import variants as simulated_variants
 from edp_core.simulate.factors import CENTRES
 from edp_core.simulate.grid import SHAPE, SPACING_MM
 from edp_core.store import Store, read_table
 from edp_core.study import load_study
 from precompute import demo_images
 from precompute.demo import BLEMISHES, STRANGERS, write_demo
+from precompute.demo_genotypes import NO_GENOTYPES
 from precompute.demo_images import (
     AT_BORDER,
     BLANK,
@@ -38,6 +44,7 @@ from precompute.jobs import Jobs
 from precompute.steps import do
 
 N = 80
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -282,3 +289,66 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
 def test_too_few_people_are_refused(tmp_path):
     with pytest.raises(InputError, match="too small"):
         write_demo(tmp_path / "demo", participants=10)
+
+
+def test_genotypes_are_plink_files_of_most_participants_and_a_few_strangers(
+    demo, truth
+):
+    study = load_study(demo)
+    assert study.genotypes is not None and study.genotypes.build == "GRCh37"
+    with open_bed(demo / f"{study.genotypes.bed}.bed") as bed:
+        eids = bed.iid.tolist()
+        assert bed.fid.tolist() == eids and len(set(eids)) == len(eids)
+        assert len(set(eids) - set(truth["eid"])) == STRANGERS
+        without = set(truth["eid"]) - set(eids)
+        assert without == set(truth["eid"][truth["blemish"] == NO_GENOTYPES])
+        assert eids != [eid for eid in truth["eid"] if eid not in without]
+        sex = dict(zip(eids, bed.sex, strict=True))
+        men = truth["male_z"] > 0
+        for eid, man in zip(truth["eid"], men, strict=True):
+            assert sex.get(eid, 1 if man else 2) == (1 if man else 2)
+        names = pd.Series(bed.sid)
+        more = simulated_variants.BLEMISHES[simulated_variants.DUPLICATED]
+        assert names.duplicated().sum() == more
+        places = pd.DataFrame({"c": bed.chromosome.astype(int), "p": bed.bp_position})
+        assert places.apply(tuple, axis=1).is_monotonic_increasing
+        assert set(places["c"]) == set(range(1, 23))
+        planted = pd.read_parquet(demo / "truth" / "variants.parquet")
+        at = [int(names[names == name].index[0]) for name in planted["id"]]
+        assert bed.allele_1[at].tolist() == planted["effect_allele"].tolist()
+        assert bed.bp_position[at].tolist() == planted["pos"].tolist()
+        alleles = bed.read(np.s_[:, at])
+    assert 0.15 < np.nanmean(alleles[:, planted["gene"] == "PNPLA3"]) / 2 < 0.32
+
+
+def test_relatives_are_listed_as_uk_biobank_lists_them(demo, tmp_path):
+    listed = pd.read_csv(demo / "genotypes" / "relatedness.csv", dtype={"ID1": str})
+    assert list(listed) == ["ID1", "ID2", "HetHet", "IBS0", "Kinship"]
+    assert len(listed) and listed["Kinship"].between(0.15, 0.35).all()
+    if shutil.which("plink2") is None:
+        pytest.skip("plink2 is not there")
+    king = ["--make-king-table", "--king-table-filter", "0.1", "--threads", "1"]
+    subprocess.run(
+        ["plink2", "--bfile", demo / "genotypes" / "demo", *king, "--out", "k"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    found = pd.read_csv(tmp_path / "k.kin0", sep=r"\s+", dtype={"IID1": str})
+    pairs = zip(found["IID1"], found["IID2"].astype(str), strict=True)
+    kinship = dict(zip(map(frozenset, pairs), found["KINSHIP"], strict=True))
+    assert len(kinship) == len(listed)
+    for row in listed.itertuples():
+        pair = frozenset([row.ID1, str(row.ID2)])
+        assert row.Kinship == pytest.approx(kinship[pair], abs=2e-4)
+
+
+def test_the_truth_is_read_by_tests_alone():
+    """The steps and the screens know nothing of what was planted."""
+    writers = {"demo.py", "demo_tables.py", "demo_genotypes.py"}
+    for room in ("app", "pages", "edp_core", "precompute"):
+        for path in (ROOT / room).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            if path.name not in writers:
+                assert not re.search(r"""["'/]truth["'/]""", text)
+            assert not re.search(r"read_parquet\(.*truth", text), path
+            if path.parent.name != "simulate" and path.name not in writers:
+                assert "simulate.planted" not in text, path

@@ -158,8 +158,10 @@ def test_kidneys_have_a_bright_cortex_and_fat_in_the_sinus(people):
 
 def test_scars_take_the_contrast_and_bring_grain(people):
     shown = {}
+    # so that hardly any signal piles up at the rim
+    soft = same_but(people, bone_z=-3, cysts_left=0, cysts_right=0)
     for scarring in (0.02, 0.9):
-        changed = same_but(people, scarring=scarring, cysts_left=0, cysts_right=0)
+        changed = same_but(soft, scarring=scarring)
         values = []
         for row in range(8):
             volume = render_volume(changed, row, seed=11)
