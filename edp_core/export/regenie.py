@@ -238,7 +238,8 @@ def _read_numbers(content: bytes) -> np.ndarray | None:
         return None
     lines = content[:-1].split(b"\n")
     head = lines[0].decode().split("\t")
-    if head[:2] != ["FID", "IID"] or len(head) < 3 or len(lines) < 2:
+    odd = not all(NAME.fullmatch(name) for name in head) or len({*head}) < len(head)
+    if odd or head[:2] != ["FID", "IID"] or len(head) < 3 or len(lines) < 2:
         return None
     number = NUMBER.pattern.replace("(", "(?:")
     line = re.compile(

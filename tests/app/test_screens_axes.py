@@ -51,7 +51,7 @@ def test_the_link_opens_the_axis_it_names(screen, done_study):
     )
     assert not broke(at)
     assert at.number_input(key="axis").value == 7
-    width = len(str(at.number_input(key="axis").max))
+    width = len(str(int(at.number_input(key="axis").max)))
     assert at.text_input[0].value == f"liver_mae_axis{7:0{width}d}_noPC1_turned"
     factors = table_with(crawl(at), "column", "r")
     assert factors["column"].iloc[0] == "unadjusted score"

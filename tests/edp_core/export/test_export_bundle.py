@@ -21,7 +21,7 @@ from edp_core.errors import InputError
 from edp_core.export import card
 from edp_core.export.bundle import ExportRequest, render, software_versions
 from edp_core.export.regenie import read_back, validate_table
-from edp_core.phenotype import CodeSpec, ColumnSpec, Phenotype
+from edp_core.phenotype import AxisSpec, CodeSpec, ColumnSpec, Phenotype
 
 
 def report(files: dict[str, bytes]) -> dict[str, Any]:
@@ -299,3 +299,33 @@ def test_plink2_reads_the_same_numbers(
     assert list(read["centre"].astype(str).str.removeprefix("C")) == list(
         given.columns["centre"]
     )
+
+
+def test_hundreds_of_axes_are_told_of_once(make: SimpleNamespace) -> None:
+    rng = np.random.default_rng(0)
+    spec = AxisSpec(
+        name="axis", population="everyone", cohort="c" * 16, organ="retina",
+        encoder="mae", embedding="e" * 16, of="axis", axis=1,
+    )  # fmt: skip
+    axes = [
+        Phenotype(
+            spec.model_copy(update={"name": f"axis{i:03d}", "axis": i}),
+            make.eids(), rng.normal(size=make.n), "quantitative",
+            figures={"n": make.n, "variance_explained": 0.01},
+        )
+        for i in range(1, 41)
+    ]  # fmt: skip
+    files = render(make.request(*axes, make.column()))
+    methods = files["methods.md"].decode()
+    assert methods.count("\n## ") < 8
+    assert "## axis001 to axis040 (40 of them)" in methods
+    assert "40 phenotypes were made alike, one for each of the axes 1–40" in methods
+    assert "## volume" in methods
+    script, readme = files["run_regenie.sh"].decode(), files["README.txt"].decode()
+    for text in (script, readme):
+        assert "axis001 to volume (41 of them)" in text and "axis007" not in text
+    header = files["phenotypes_qt.tsv"].split(b"\n", 1)[0].decode().split("\t")
+    assert header[2:] == [f"axis{i:03d}" for i in range(1, 41)] + ["volume"]
+    assert len([name for name in files if name.startswith("cards/")]) == 41
+    few = render(make.request(*axes[:3]))["methods.md"].decode()
+    assert few.count("## axis00") == 3

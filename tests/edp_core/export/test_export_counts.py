@@ -87,3 +87,31 @@ def test_groups_miss_little(known: list[np.ndarray]) -> None:
         rows = np.logical_or.reduce([traits[name] for name in group])
         for name in group:
             assert 1 - traits[name].sum() / rows.sum() < MAX_MISSING
+
+
+def one_by_one(known: dict[str, np.ndarray], limit: float) -> list[tuple[str, ...]]:
+    """The rule as it is written down, each trait held against every group."""
+    order = {name: i for i, name in enumerate(known)}
+    groups: list[list[str]] = []
+    for name in sorted(known, key=lambda n: (-int(known[n].sum()), order[n])):
+        for group in groups:
+            held = [known[other] for other in [*group, name]]
+            rows = int(np.logical_or.reduce(held).sum())
+            if all(rows - int(values.sum()) < limit * rows for values in held):
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    ordered = [tuple(sorted(group, key=order.__getitem__)) for group in groups]
+    return sorted(ordered, key=lambda group: order[group[0]])
+
+
+@given(st.data())
+def test_traits_of_one_pattern_are_grouped_as_one_by_one(data: st.DataObject) -> None:
+    n = data.draw(st.integers(1, 12))
+    row = st.lists(st.booleans(), min_size=n, max_size=n)
+    patterns = data.draw(st.lists(row, min_size=1, max_size=5))
+    picked = data.draw(st.lists(st.sampled_from(patterns), min_size=1, max_size=12))
+    known = {f"t{i}": np.array([True, *values]) for i, values in enumerate(picked)}
+    limit = data.draw(st.sampled_from([0.15, 0.3, 0.5]))
+    assert group_traits(known, limit=limit) == one_by_one(known, limit)

@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edp_core.errors import InputError
-from edp_core.export.regenie import read_back, table_bytes, validate_table
+from edp_core.export.regenie import (
+    check_traits,
+    read_back,
+    table_bytes,
+    validate_table,
+)
 from edp_core.export.rules import cells, check_names, check_trait
 
 IDS = [str(i) for i in range(1, 41)]
@@ -289,3 +294,52 @@ def test_regenies_example_with_text_levels(data_dir: Path) -> None:
     validate_table(path.read_bytes(), role="covariates", categories=("V4", "V5"))
     with pytest.raises(InputError, match="'V5', line 2: not a decimal"):
         validate_table(path.read_bytes(), role="covariates")
+
+
+# ---- hundreds of columns ---------------------------------------------------------
+def wide(m: int = 30, n: int = 50) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(m, n)) * 10.0 ** rng.integers(-9, 9, (m, 1))
+    values[:, 3:6] = np.nan
+    values[0, 3:6] = -0.0
+    return {f"axis{i:02d}": column for i, column in enumerate(values)}
+
+
+def test_rows_at_a_time_are_the_cells_of_columns() -> None:
+    columns = wide()
+    ids = [f"nan{i}" for i in range(50)]
+    content = table_bytes(ids, ids, columns)
+    by_cell = {name: np.array(cells(v), object) for name, v in columns.items()}
+    assert content == table_bytes(ids, ids, by_cell)
+    check_traits(content, role="qt")
+    validate_table(content, role="qt")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\tNA\t", b"\tnan\t"), (b"\tNA\t", b"\tinf\t"), (b"\tNA\t", b"\t1,5\t"),
+        (b"\tNA\t", b"\t0x1A\t"), (b"\tNA\t", b"\t\t"), (b"\tNA\t", b"\t.5\t"),
+        (b"\tNA\t", b"\t1_0\t"), (b"\tNA\t", b"\t-999\t"), (b"\tNA\t", b"\t01\t"),
+        (b"\n1\t1\t", b"\n0\t0\t"), (b"\n1\t1\t", b"\n1 \t1\t"), (b"\n", b"\r\n"),
+        (b"\naxis", b"\n\naxis"), (b"\taxis01", b"\taxis00"), (b"FID", b"#FID"),
+        (b"\taxis01", b"\tage"), (b"\n1\t", b"\n\xc3\xa4\t"),
+    ],
+)  # fmt: skip
+def test_what_is_odd_in_many_columns_is_named_as_in_few(old: bytes, new: bytes) -> None:
+    ids = [str(i) for i in range(50)]
+    content = table_bytes(ids, ids, wide())
+    broken = content.replace(old, new, 1) if old in content else content[:-1]
+    with pytest.raises(InputError) as quick:
+        check_traits(broken, role="qt", taken=("age",))
+    with pytest.raises(InputError) as careful:
+        validate_table(broken, role="qt", taken=("age",))
+    assert str(quick.value) == str(careful.value)
+
+
+def test_a_row_without_any_value_is_named() -> None:
+    columns = {name: values.copy() for name, values in wide().items()}
+    columns["axis00"][3] = np.nan
+    ids = [str(i) for i in range(50)]
+    with pytest.raises(InputError, match="Line 5 has no value at all"):
+        check_traits(table_bytes(ids, ids, columns), role="qt")
