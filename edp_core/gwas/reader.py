@@ -120,7 +120,7 @@ class Reader:
         if not np.array_equal(order, np.arange(len(order))):
             back = np.empty(len(order), np.int64)
             back[order] = np.arange(len(order))
-            found = found[:, back]
+            found = np.take(found, back, axis=1)  # keeps a variant's people together
         return found
 
     def _handle(self, number: int) -> Any:
