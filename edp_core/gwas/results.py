@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from edp_core.errors import InputError
 from edp_core.files import file_digest, write_atomic, write_table
 from edp_core.gwas.genome import chromosome_name
 from edp_core.gwas.incoming.builds import Build, checked_build
@@ -157,12 +158,26 @@ def _trait(files: Sequence[RunFile], known: Collection[str]) -> str | None:
     regenie writes ``<out>_<trait>.regenie``, plink2 ``<out>.<trait>.glm.linear``; where
     the first part ends nothing tells, so the longest known name that a file's name ends
     with is it.
+
+    Raises
+    ------
+    InputError
+        Where files are named after different phenotypes.
     """
     if files[0].layout.trait is not None:
         return files[0].layout.trait
-    stems = {COMMON_SUFFIX.sub("", f.head.path.name) for f in files}
-    for name in sorted(known, key=len, reverse=True):
-        ends = [re.search(rf"(?:^|[_.]){re.escape(name)}$", stem) for stem in stems]
-        if all(ends):
-            return name
-    return None
+    found = {f.head.path.name: _named_after(f.head.path.name, known) for f in files}
+    named = {trait for trait in found.values() if trait is not None}
+    if len(named) > 1:
+        first, second, *_ = sorted(named)
+        raise InputError(
+            f"The files are of {len(named)} phenotypes, among them {first} and {second}",
+            "give the files of one run, each phenotype under a name of its own",
+        )
+    return named.pop() if named and None not in found.values() else None
+
+
+def _named_after(file: str, known: Collection[str]) -> str | None:
+    stem = COMMON_SUFFIX.sub("", file)
+    ends = (n for n in known if re.search(rf"(?:^|[_.]){re.escape(n)}$", stem))
+    return max(ends, key=len, default=None)

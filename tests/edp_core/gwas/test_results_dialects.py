@@ -259,7 +259,7 @@ def test_one_of_several_traits(tmp_path, bring):
         (["run.liver_fat.glm.linear"], "liver_fat"),
         (["s2_fat.regenie"], "fat"),
         (["s2_deliver_fat.regenie"], "fat"),
-        (["s2_chr1_fat.regenie", "s2_chr2_liver.regenie"], None),
+        (["s2_chr1_fat.regenie", "s2_chr2.regenie"], None),
         (["s2_kidney.regenie"], None),
     ],
 )
@@ -270,6 +270,19 @@ def test_a_run_has_the_trait_its_files_are_named_after(tmp_path, bring, names, t
     ]
     result = bring(*files, traits=["fat", "liver_fat", "liver", "deliver"])
     assert result.summary["trait"] == trait
+
+
+def test_files_of_two_phenotypes_are_no_run(tmp_path, bring):
+    files = [
+        write_dialect(
+            tmp_path / f"s2_chr{c}_{trait}.regenie",
+            "regenie",
+            made_up(20, chromosomes=[c]),
+        )
+        for c, trait in ((1, "fat"), (2, "liver"))
+    ]
+    with pytest.raises(InputError, match="are of 2 phenotypes, among them fat and liver"):
+        bring(*files, traits=["fat", "liver"])
 
 
 def test_alleles_whose_effect_only_custom_tells_are_noted(tmp_path, bring):
