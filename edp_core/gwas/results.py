@@ -171,7 +171,7 @@ def _trait(files: Sequence[RunFile], known: Collection[str]) -> str | None:
     if len(named) > 1:
         first, second, *_ = sorted(named)
         raise InputError(
-            f"The files are of {len(named)} phenotypes, among them {first} and {second}",
+            f"The files are of {len(named)} phenotypes, as {first} and {second}",
             "give the files of one run, each phenotype under a name of its own",
         )
     return named.pop() if named and None not in found.values() else None

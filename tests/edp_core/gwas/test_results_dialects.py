@@ -281,7 +281,7 @@ def test_files_of_two_phenotypes_are_no_run(tmp_path, bring):
         )
         for c, trait in ((1, "fat"), (2, "liver"))
     ]
-    with pytest.raises(InputError, match="are of 2 phenotypes, among them fat and liver"):
+    with pytest.raises(InputError, match="are of 2 phenotypes, as fat and liver"):
         bring(*files, traits=["fat", "liver"])
 
 
