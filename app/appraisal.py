@@ -15,7 +15,7 @@ from app import (
     verdict,
     widgets,
 )
-from app.live_gwas import Shown
+from app.live_loci import Shown
 from app.state import Choice
 from edp_core.phenotype import Phenotype
 from edp_core.recipe import Spec

@@ -204,7 +204,9 @@ class ExactRuns:
             self._found.pop(next(iter(self._found)))
         taken = time.monotonic() - run.started - STARTING
         if taken > STARTING:  # of a short one the start is nearly all
-            self._rate = run.tasks[0].genotypes / taken
+            timed = run.tasks[0].genotypes / taken
+            # a busy hour must not make every later pass wait for a click
+            self._rate = max(timed, self._rate / 2, RATE / 8)
 
 
 @st.cache_resource

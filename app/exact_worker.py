@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def main() -> None:
     outbound = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     tasks: list[Task] = pickle.load(inbound)
-    threading.Thread(target=_end_with, args=(inbound,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(inbound.fileno(),), daemon=True).start()
 
     def send(*frame: Any) -> None:
         pickle.dump(frame, outbound, protocol=5)
@@ -115,9 +115,11 @@ def passed(tasks: Sequence[Task], report: Report) -> list[Association | Refusal]
         return found
 
 
-def _end_with(inbound: IO[bytes]) -> None:
+def _end_with(inbound: int) -> None:
     """End the process once the studio has closed its input, or is gone."""
-    inbound.read()
+    # not by a buffer, whose lock would be held while the process ends
+    while os.read(inbound, 1):
+        pass
     os._exit(1)
 
 

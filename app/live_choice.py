@@ -104,9 +104,7 @@ def _covariates(spec: Spec, pair: tuple[str, str]) -> tuple[str, ...]:
         # another organ's basis, which was made with others
         held = st.session_state["gwas_covariates"] = [n for n in held if n in known]
     count = len(known if held is None else held)
-    with st.popover(
-        f"{count} of {len(known)} covariates", icon=":material/tune:", width="stretch"
-    ):
+    with st.popover(f"{count} covariates", icon=":material/tune:", width="stretch"):
         chosen = st.multiselect(
             "Covariates of the GWAS",
             known,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from app import (
@@ -17,7 +15,8 @@ from app import (
     verdict,
     widgets,
 )
-from app.live_choice import LOCI, WHAT, Against
+from app.live_choice import LOCI, WHAT
+from app.live_loci import Shown, comparable, in_words, kind_of, share
 from app.live_runs import Asked, Panel
 from app.state import Choice
 from edp_core.disclosure import about, near
@@ -39,16 +38,6 @@ R2 = (
     "exact pass over all genotypes replaces the preview when it is done. Neither is "
     "a mixed model: the final run is regenie's."
 )
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What the section drew, for the tab that lists it."""
-
-    ask: Asked
-    now: Panel
-    against: Against | None = None
-    before: Panel | None = None
 
 
 def draw(choice: Choice, score: Phenotype, *, spec: Spec, name: str) -> Shown | None:
@@ -118,8 +107,7 @@ def _wanted(shown: Shown) -> list[tuple[str, Asked]]:
 def _plot(shown: Shown, name: str) -> None:
     now, before, against = shown.now, shown.before, shown.against
     title = "now, " + kind_of(now)
-    waits = against is not None and against.measured and before is not None
-    if before is None or against is None or (waits and not before.exact):
+    if before is None or against is None or not comparable(shown):
         chart = manhattan.manhattan(
             now.thinned, now.loci, title=title, threshold=GENOME_WIDE,
             width=WIDTH, height=300,
@@ -134,24 +122,12 @@ def _plot(shown: Shown, name: str) -> None:
             threshold=GENOME_WIDE,
             words=LOCI[against.kind],
             width=WIDTH,
-            height=200,
+            height=220,
         )
         file = f"miami-{name}"
     if not now.exact:
         file = f"preview-{file}"
     widgets.figure(chart, file, alt_text="Manhattan plot of the score as designed now")
-
-
-def kind_of(panel: Panel) -> str:
-    """Whether a GWAS is exact, or how much of it is not seen."""
-    return "exact" if panel.exact else f"preview, R² {share(panel.r2)}"
-
-
-def share(r2: float) -> str:
-    """R² with the digits that matter near 1; never rounded up to 1."""
-    if r2 > 0.99995:
-        return "1.0000"
-    return f"{min(r2, 0.9999):.4f}" if r2 > 0.99 else f"{r2:.3f}"
 
 
 def _facts(shown: Shown, score: Phenotype) -> None:
@@ -165,6 +141,9 @@ def _facts(shown: Shown, score: Phenotype) -> None:
         "**exact**" if now.exact else f"**R²** {share(now.r2)}",
     ]
     st.markdown(" · ".join(told), help=R2)
+    changed = in_words(shown)
+    if changed:
+        st.markdown(changed)
     if not now.exact and now.r2 < POOR:
         st.warning(
             f"The axes hold only {now.r2:.0%} of this score: the preview is of that "

@@ -10,42 +10,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import streamlit as st
-from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import bases, figures, genome, live_gwas, live_runs, qq_plot, widgets
-from app.live_choice import LOCI
-from app.live_gwas import Shown
-from edp_core.disclosure import disclose
+from app import bases, live_gwas, live_loci, live_runs, qq_plot, widgets
+from app.live_loci import Shown, kind_of
 from edp_core.gwas.association import Association
-from edp_core.gwas.compare import gained_lost
 from edp_core.phenotype import Phenotype
 
-COLUMNS: dict[str, ColumnConfig | str | None] = {
-    "state": st.column_config.TextColumn(
-        "Locus", help="Whether what is compared with has it too (within 250 kb)."
-    ),
-    "place": st.column_config.TextColumn("Lead variant at"),
-    "gene": st.column_config.TextColumn(
-        "Nearest gene", help="Protein-coding, GENCODE; two names: inside both."
-    ),
-    "log10p": st.column_config.NumberColumn("−log₁₀ p", format="%.2f"),
-    "beta": st.column_config.NumberColumn(
-        "β", format="%.4f", help="SD of the phenotype per effect allele."
-    ),
-    "se": st.column_config.NumberColumn("SE", format="%.4f"),
-    "effect_allele": "Effect allele",
-    "other_allele": "Other",
-    "af": st.column_config.NumberColumn(
-        "Frequency", format="%.3f", help="Of the effect allele, among these people."
-    ),
-    "id": "Variant",
-    "start": st.column_config.NumberColumn("Locus from", format="localized"),
-    "end": st.column_config.NumberColumn("to", format="localized"),
-    "n_variants": st.column_config.NumberColumn(
-        "Variants", format="localized", help="Below p = 5·10⁻⁸ in the locus."
-    ),
-    "of": st.column_config.TextColumn("p, β of", help="Exact, or the preview's R²."),
-}
 _METHOD = (
     "Greedy: 500 kb to both sides of the smallest p, loci nearer than 250 kb joined, "
     "the MHC (chromosome 6, 25 to 34 Mb) as one. Linear regression on the dosage, "
@@ -79,66 +49,22 @@ def missing() -> None:
     st.code(bases.command(), language="bash")
 
 
-def listed(shown: Shown) -> pd.DataFrame:
-    """Loci of the score, then those it does not have of what it is compared with."""
-    tables = [shown.now.loci.assign(of=live_gwas.kind_of(shown.now))]
-    if shown.against is not None and comparable(shown):
-        assert shown.before is not None
-        gained, lost = gained_lost(shown.before.loci, shown.now.loci)
-        more, less = LOCI[shown.against.kind]
-        is_new = tables[0]["locus"].isin(gained["locus"])
-        tables[0]["state"] = np.where(is_new, more, "in both")
-        of = live_gwas.kind_of(shown.before)
-        tables.append(lost.assign(state=less, of=of))
-    found = pd.concat(tables, ignore_index=True)
-    found["place"] = [
-        genome.place_of(chrom, pos)
-        for chrom, pos in zip(found["chrom"], found["lead_pos"], strict=True)
-    ]
-    kept = [name for name in COLUMNS if name in found]
-    table = found[kept].round({"log10p": 2, "beta": 4, "se": 4, "af": 3})
-    return disclose(table, threshold=figures.least(), counts=[])
-
-
-def comparable(shown: Shown) -> bool:
-    """Whether what the score is compared with is known well enough to list loci of."""
-    before, against = shown.before, shown.against
-    if before is None or against is None:
-        return False
-    return before.exact or not against.measured
-
-
-def in_words(shown: Shown) -> str:
-    """Loci gained and lost, by their genes."""
-    table = listed(shown)
-    if "state" not in table or shown.against is None:
-        return ""
-    told = []
-    for word in LOCI[shown.against.kind]:
-        genes = [gene or "?" for gene in table.loc[table["state"] == word, "gene"]]
-        more = f" and {len(genes) - 8} more" if len(genes) > 8 else ""
-        names = f": *{', '.join(genes[:8])}*{more}" if genes else ""
-        told.append(f"**{len(genes)} {word}**{names}")
-    both = int((table["state"] == "in both").sum())
-    return " · ".join([*told, f"{both} in both"])
-
-
 def _loci(shown: Shown, score: Phenotype, name: str) -> None:
     st.markdown("**Loci**")
-    table = listed(shown)
+    table = live_loci.listed(shown)
     n = live_gwas.stated(shown.now, score)
     if table.empty:
         st.info(f"No variant reaches p < 5·10⁻⁸ among N = {n}.", icon=":material/info:")
     else:
         st.dataframe(
-            table, hide_index=True, column_config=COLUMNS, placeholder="", height=420
+            table, hide_index=True, column_config=live_loci.COLUMNS, placeholder=""
         )
     st.caption(
         f"p < 5·10⁻⁸, N = {n}, {shown.now.n_variants:,} variants, "
-        f"{live_gwas.kind_of(shown.now)}. β in SD of the phenotype per effect allele.",
+        f"{kind_of(shown.now)}. β in SD of the phenotype per effect allele.",
         help=_METHOD,
     )
-    settings = f"N = {n}; {live_gwas.kind_of(shown.now)}; {described(shown)}"
+    settings = f"N = {n}; {kind_of(shown.now)}; {described(shown)}"
     widgets.table_download(table, f"loci-{name}", settings=settings)
 
 
@@ -151,7 +77,7 @@ def described(shown: Shown) -> str:
 
 def _quantiles(shown: Shown, score: Phenotype, name: str) -> None:
     found = live_runs.quantiles(shown.ask)
-    title = "QQ by allele frequency, " + live_gwas.kind_of(shown.now)
+    title = "QQ by allele frequency, " + kind_of(shown.now)
     widgets.figure(
         qq_plot.qq_plot(found.table, found.band, found.lambdas, title=title),
         f"qq-{name}",
@@ -171,7 +97,7 @@ def _whole(shown: Shown, score: Phenotype, name: str) -> None:
     found, ask = live_runs.association(shown.ask), shown.ask
     variants = bases.basis(ask.organ, ask.encoder).variants
     n = int("".join(c for c in live_gwas.stated(shown.now, score) if c.isdigit()))
-    note = live_gwas.kind_of(shown.now)
+    note = kind_of(shown.now)
     kind = "exact" if found.exact else "preview"
     st.download_button(
         f"All {shown.now.n_variants:,} variants ({note})",
