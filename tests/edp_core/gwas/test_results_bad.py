@@ -16,8 +16,9 @@ from small_results import (
 )
 
 from edp_core.errors import InputError
+from edp_core.gwas.genes import genes_in
 from edp_core.gwas.incoming import files, streams
-from edp_core.gwas.incoming.builds import SENTINELS
+from edp_core.gwas.incoming.builds import BUILDS, SENTINELS
 from edp_core.gwas.results import ingest_results
 from edp_core.gwas.results_store import list_gwas
 from edp_core.store import Store
@@ -288,6 +289,20 @@ def known(build):
         chrom=[p[0] for p in places],
         pos=[p[1 if build == "GRCh37" else 2] for p in places],
     )
+
+
+def test_well_known_variants_lie_at_one_place_of_one_gene_on_both_builds():
+    genes = (
+        "F5 PCSK9 MTHFR GCKR MCM6 ABCG2 HFE HFE LPA TCF7L2 ACTN3 HERC2 ABCC11 FTO "
+        "TM6SF2 APOE APOE FUT2 PNPLA3"
+    )
+    for name, gene in zip(SENTINELS, genes.split(), strict=True):
+        chrom, *places = SENTINELS[name]
+        apart = []
+        for pos, build in zip(places, BUILDS, strict=True):
+            here = genes_in(chrom, pos, pos, build=build).set_index("gene").loc[gene]
+            apart.append((pos - here["start"], here["end"] - pos))
+        assert apart[0] == apart[1], name
 
 
 def test_a_result_of_another_build_is_refused(tmp_path, refused, store):
