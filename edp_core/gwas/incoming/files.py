@@ -105,7 +105,8 @@ def _head(path: Path, text: bytes) -> Head:
         raw = text[size:] if end < 0 else text[size : end + 1]
         size += len(raw)
         line = _decoded(raw, path).strip("\r\n")
-        following = text[size : size + LINE].split(b"\n", 1)[0]
+        end = text.find(b"\n", size)
+        following = text[size:] if end < 0 else text[size:end]
         if line.strip() and not _is_remark(line, _decoded(following, path)):
             break
         comments.append(line)
