@@ -44,7 +44,7 @@ SPINE_BACK = 0.55
 """How far behind the middle the spine lies, as a share of the body's half depth."""
 PILE_SHARE = 0.03
 """Share of an organ's voxels, those nearest to the spine, whose signal piles up."""
-REST, REST_PER_SD, REST_RANGE = 0.5, -0.2, (0.15, 0.95)
+REST, REST_PER_SD, REST_RANGE = 0.68, -0.14, (0.4, 0.97)
 """How bright the rest is beside them: at the mean density of bone, for each SD more,
 and at the least and the most."""
 MUSCLE, SPINE, SPLEEN, LUNG = (0.05, 0.72), (0.42, 0.48), (0.02, 0.95), (0.02, 0.05)
