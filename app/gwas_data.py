@@ -198,7 +198,7 @@ def about(found: GwasResult, known: dict[str, Spec]) -> dict[str, str]:
 
 
 def _is_volume(spec: ColumnSpec, organ: str) -> bool:
-    """Whether a column is an organ's volume: measured here, or given as ``organ_ml``."""
+    """Whether a column is an organ's volume: measured here, or ``organ_ml``."""
     measured = data.inputs().measured.get(spec.column)
     return measured == f"images/{organ}" or spec.column == f"{organ}{SUFFIX}"
 

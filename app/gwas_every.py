@@ -219,11 +219,11 @@ def _two_sets(sets: gwas_sets.Sets, loci: Loci, *, build: str, rules: Rules) -> 
         return
     table = pd.DataFrame(
         {
-            "position": [
+            "Position": [
                 genome.place_of(chrom, pos)
                 for chrom, pos in zip(both["chrom"], both["lead_pos"], strict=True)
             ],
-            "gene": nearest_genes(both["chrom"], both["lead_pos"], build=build),
+            "Gene": nearest_genes(both["chrom"], both["lead_pos"], build=build),
             f"−log₁₀ p {one}": both["first"].astype(float).round(2),
             f"−log₁₀ p {two}": both["second"].astype(float).round(2),
         }

@@ -134,7 +134,9 @@ def crossed(
         followed by ``<value> ∩ baseline``; missing where no run is of both.
     """
     cells: dict[tuple[str, str], int] = {}
-    for (row, column), part in about.groupby([rows, columns], sort=False):
+    pairs = zip(about[rows].astype(str), about[columns].astype(str), strict=True)
+    for row, column in dict.fromkeys(pairs):
+        part = about[(about[rows] == row) & (about[columns] == column)]
         table = merged(list(part["run"]), loci)
         cells[row, column] = len(table)
         if baseline:

@@ -13,6 +13,7 @@ import pandas as pd
 from app import genome, genome_marks, log10p_axis
 from app.charts import CONTROL, AltairChart, rule
 from app.genome_marks import Plane, Thin
+from edp_core.gwas.compare import overlap
 
 HEIGHT = 340
 """Pixels of a Manhattan plot."""
@@ -126,20 +127,9 @@ def miami(
 
 
 def alone(loci: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
-    """(n_loci,) which overlap no locus of another run, bounds included."""
-    held = [
-        bool(
-            (
-                (others["chrom"] == chrom)
-                & (others["start"] <= end)
-                & (others["end"] >= start)
-            ).any()
-        )
-        for chrom, start, end in zip(
-            loci["chrom"], loci["start"], loci["end"], strict=True
-        )
-    ]
-    return ~np.array(held, bool)
+    """(n_loci,) which no locus of another run is near, as `compare.overlap` says."""
+    pairs = overlap(loci, others)
+    return ~loci["locus"].isin(pairs["locus_a"]).to_numpy(bool)
 
 
 def _title(text: str) -> alt.TitleParams:

@@ -198,9 +198,13 @@ def test_miami_is_mirrored_and_tells_what_only_one_side_has():
 
 
 def test_loci_are_alone_where_no_other_is_near():
-    one = pd.DataFrame({"chrom": [1, 1, 2], "start": [10, 9_000_000, 10], "end": 20})
-    one["end"] = one["start"] + 10
-    other = pd.DataFrame({"chrom": [1], "start": [15], "end": [40]})
+    def table(chrom, start):
+        rows = {"chrom": chrom, "start": start, "end": np.add(start, 10)}
+        more = {"lead_pos": start, "log10p": 9.0, "locus": range(len(start))}
+        return pd.DataFrame(rows | more)
+
+    one = table([1, 1, 2], [10, 9_000_000, 10])
+    other = table([1], [200_000])
     assert list(alone(one, other)) == [False, True, True]
     assert list(alone(one, other.iloc[:0])) == [True] * 3
     assert not len(alone(one.iloc[:0], other))
