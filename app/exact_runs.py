@@ -85,8 +85,7 @@ class ExactRuns:
     def want(self, session: str, tasks: Sequence[Task]) -> None:
         """Say what a session wants now, the most urgent first; the rest is ended."""
         with self._lock:
-            known = self._found.keys()
-            left = [task for task in tasks if task.key not in known]
+            left = [task for task in tasks if task.key not in self._found]
             self._wanted[session] = (time.monotonic(), left)
             self._tidy()
 
@@ -96,6 +95,13 @@ class ExactRuns:
             if key in self._found:
                 self._found[key] = self._found.pop(key)  # the last to go
             return self._found.get(key)
+
+    def remember(self, key: Key, found: Association) -> None:
+        """Keep a result, and forget the oldest where there are too many."""
+        with self._lock:
+            self._found[key] = found
+            while len(self._found) > self._remembered:
+                self._found.pop(next(iter(self._found)))
 
     def state(self, key: Key) -> Run | None:
         """A pass that runs or failed; `None` where it waits or was never wanted."""
@@ -132,7 +138,8 @@ class ExactRuns:
             if run.tasks[0].key not in wanted:
                 self._drop(run)
         for _, tasks in self._wanted.values():
-            left = [task for task in tasks if task.key not in self._runs]
+            known = {*self._runs, *self._found}
+            left = [task for task in tasks if task.key not in known]
             if self.busy() or not left:
                 continue
             together = [task for task in left if task.alike == left[0].alike]
@@ -197,11 +204,9 @@ class ExactRuns:
         self._drop(run)
         for task, result in zip(run.tasks, found, strict=True):
             if isinstance(result, Association):
-                self._found[task.key] = result
+                self.remember(task.key, result)
             else:
                 self._runs[task.key] = Run([task], error=result)
-        while len(self._found) > self._remembered:
-            self._found.pop(next(iter(self._found)))
         taken = time.monotonic() - run.started - STARTING
         if taken > STARTING:  # of a short one the start is nearly all
             timed = run.tasks[0].genotypes / taken

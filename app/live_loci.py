@@ -36,7 +36,7 @@ COLUMNS: dict[str, ColumnConfig | str | None] = {
     "id": "Variant",
     "start": st.column_config.NumberColumn("Locus from", format="localized"),
     "end": st.column_config.NumberColumn("to", format="localized"),
-    "n_variants": st.column_config.NumberColumn(
+    "variants": st.column_config.NumberColumn(
         "Variants", format="localized", help="Below p = 5·10⁻⁸ in the locus."
     ),
     "of": st.column_config.TextColumn("p, β of", help="Exact, or the preview's R²."),
@@ -81,6 +81,7 @@ def listed(shown: Shown) -> pd.DataFrame:
         genome.place_of(chrom, pos)
         for chrom, pos in zip(found["chrom"], found["lead_pos"], strict=True)
     ]
+    found = found.rename(columns={"n_variants": "variants"})
     kept = [name for name in COLUMNS if name in found]
     table = found[kept].round({"log10p": 2, "beta": 4, "se": 4, "af": 3})
     return disclose(table, threshold=figures.least(), counts=[])

@@ -155,15 +155,24 @@ def _told(found: Association, ask: Asked) -> Association:
     """Without variants a code has too few cases for."""
     if not isinstance(ask.spec, CodeSpec):
         return found
-    flags = values(ask)
-    fewer = min(np.nansum(flags), np.nansum(1 - flags))
-    af = bases.basis(ask.organ, ask.encoder).variants["af"].to_numpy(float)
-    rare = 2 * np.minimum(af, 1 - af) * fewer < FEWEST
+    variants = bases.basis(ask.organ, ask.encoder).variants
+    rare = too_rare(variants["af"].to_numpy(float), values(ask))
     beta, se, log10p = (
         np.where(rare, np.nan, column)
         for column in (found.beta, found.se, found.log10p)
     )
     return replace(found, beta=beta, se=se, log10p=log10p)
+
+
+def too_rare(af: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    """(V,) variants of which the cases, or the controls, hold too few copies to test.
+
+    ``af`` (V,) frequencies of an allele; ``flags`` (n,) 1 for a case, 0 for a control,
+    NaN for neither.
+    """
+    fewer = min(np.nansum(flags), np.nansum(1 - flags))
+    found: np.ndarray = 2 * np.minimum(af, 1 - af) * fewer < FEWEST
+    return found
 
 
 def panel(ask: Asked) -> Panel:

@@ -173,17 +173,23 @@ def test_only_the_open_tab_is_drawn(screen, done_study):
         assert not broke(at)
         assert not at.error
         drawn[tab] = told(at)
-    phrases = ("given all the others", "How few labels", "N of the score", "shorter is")
+    phrases = (
+        "QQ by allele frequency",
+        "given all the others",
+        "How few labels",
+        "N of the score",
+        "shorter is",
+    )
     for at, (tab, text) in enumerate(drawn.items()):
         held = [phrase in text for phrase in phrases]
-        assert held == [i == at for i in range(4)], tab
+        assert held == [i == at for i in range(len(phrases))], tab
 
 
 def test_what_explains_much_is_warned_of_and_one_click_takes_it_out(
     screen, done_study, monkeypatch
 ):
     monkeypatch.setattr(radar, "MUCH", 0.0)  # so that every factor is much
-    at = screen("phenotype", done_study, code="I10")
+    at = screen("phenotype", done_study, code="I10", look="Confounder radar")
     assert any("Much of the score" in w.value for w in at.warning)
     assert at.button(key="regress_out").label.startswith("Regress out")
     before = table_with(crawl(at), "factor", "partial_r2")
