@@ -237,10 +237,12 @@ def test_the_centre_effect_is_mild(people, volumes):
 
 def test_dense_bone_piles_up_signal_and_so_dims_the_rest(people):
     """Beside its brightest voxels an organ is darker; its fat fraction is the same."""
-    for row in range(6):
+    # cysts and lesions are bright as well
+    plain = same_but(people, lesions=0, cysts_left=0, cysts_right=0)
+    for row in range(4):
         median, fat = {}, {}
         for bone in (-1.5, 0.0, 1.5):
-            volume = render_volume(same_but(people, bone_z=bone), row, seed=11)
+            volume = render_volume(same_but(plain, bone_z=bone), row, seed=11)
             for organ in LABELS:
                 where = inside(volume, organ)
                 water = volume.water[where].astype(float)
