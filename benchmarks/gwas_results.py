@@ -4,8 +4,8 @@ The result is made up: regenie's columns, 22 chromosomes, effects from the null 
 few hundred true ones, gzip. Each reader runs in a process of its own, so that its peak
 memory is its own: ours ends with the artifact (sorted variants, points, QQ, λ, loci,
 nearest genes); the peer, `pandas.read_csv`, a sort by chromosome and position and
-`to_parquet`, ends with the sorted table on disk alone. With `--peer-variants` it is timed
-on fewer rows and its time scaled, as the line says.
+`to_parquet`, ends with the sorted table on disk alone. With `--peer-variants` it is
+timed on fewer rows and its time scaled, as the line says.
 
     python benchmarks/gwas_results.py --variants 10000000
 """
@@ -185,8 +185,8 @@ def main() -> None:
     scale = found["variants"] / peer["variants"]
     print(
         f"pandas, sort, Parquet  {peer['seconds'] * scale:6.1f} s, scaled from "
-        f"{peer['variants']:.0f} rows ({peer['seconds']:.1f} s, CPU {peer['cpu_s']:.1f} s, "
-        f"peak {peer['peak_gib']:.2f} GiB)"
+        f"{peer['variants']:.0f} rows ({peer['seconds']:.1f} s, "
+        f"CPU {peer['cpu_s']:.1f} s, peak {peer['peak_gib']:.2f} GiB)"
     )
     print(
         f"ratio                  {peer['seconds'] * scale / found['seconds']:6.1f} by "
