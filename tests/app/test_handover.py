@@ -9,7 +9,9 @@ import pytest
 
 from app import data, handover, recipes
 from app.state import Choice
+from edp_core.errors import InputError
 from edp_core.export import card
+from edp_core.export.halves import Halving
 from edp_core.export.regenie import read_back
 
 CHOICE = Choice("liver", "mae", "I10", 1)
@@ -98,3 +100,39 @@ def test_the_options_of_a_recipe_reach_the_files(specs):
     files = handover.render(chosen, None)
     for spec in chosen:
         assert card.read(files[f"cards/{spec.name}.json"]) == spec
+
+
+def test_halves_are_drawn_again_from_the_card_and_from_the_table(specs, own_study):
+    plain = handover.render(specs, None)
+    split = handover.render(specs, None, Halving(seed=3))
+    assert set(split) - set(plain) == {"discovery.keep", "replication.keep"}
+    halves = [
+        set(read_back(split[f"{half}.keep"], header=False).iids)
+        for half in ("discovery", "replication")
+    ]
+    assert not halves[0] & halves[1] and halves[0] | halves[1] == people(plain)
+    again = card.read_halving(split["cards/one.json"])
+    assert handover.render(specs, None, again) == split
+    file = own_study / "study.toml"
+    study = data.study()
+    if study.genotypes is None or study.genotypes.relatedness is None:
+        section = '[genotypes]\nbed = "g"\nrelatedness = "rel.dat"\n'
+        file.write_text(file.read_text() + "\n" + section)
+    table = data.study().path(data.study().genotypes.relatedness)
+    one, two = min(halves[0]), min(halves[1])
+    table.parent.mkdir(exist_ok=True)
+    table.write_text(f"ID1 ID2 HetHet IBS0 Kinship\n{one} {two} 0.1 0.01 0.25\n")
+    together = handover.render(specs, None, Halving(seed=3))
+    assert (one in people_of(together, "discovery")) == (
+        two in people_of(together, "discovery")
+    )
+    with pytest.raises(InputError, match="another table of relatives"):
+        handover.render(specs, None, again)
+    table.write_text("ID1 ID2\n")
+    with pytest.raises(InputError, match="no column Kinship"):
+        handover.render(specs, None, Halving(seed=3))
+
+
+def people_of(files: dict[str, bytes], half: str) -> set[str]:
+    """Ids of a half."""
+    return set(read_back(files[f"{half}.keep"], header=False).iids)
