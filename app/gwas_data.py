@@ -41,11 +41,14 @@ class Rules:
         ``a, b, r2`` of a user's table.
     genes
         A user's variant-to-gene table.
+    token
+        Names the LD table, for what is remembered.
     """
 
     threshold: float = GENOME_WIDE
     ld: pd.DataFrame | None = None
     genes: GeneTable | None = None
+    token: str = ""
 
     @property
     def said(self) -> str:
@@ -133,16 +136,27 @@ def people(found: GwasResult) -> str:
     most = found.summary["n_max"]
     if most is None:
         return UNKNOWN
-    if is_small(np.array([most]), figures.least()).any():
+    refs = tuple(sorted(data.store().refs().items()))
+    return _people(int(most), refs, str(data.study().store_path))
+
+
+@st.cache_data(show_spinner=False, max_entries=2000)
+def _people(count: int, refs: tuple[tuple[str, str], ...], _store: str) -> str:
+    if is_small(np.array([count]), figures.least()).any():
         return f"<{figures.least()}"
-    shown = figures.people(int(most))
+    shown = figures.people(count)
     if isinstance(shown, int):
-        others = [result(name).summary["n_max"] for name in names()]
-        known = [int(n) for n in others if n is not None]
-        shown = near(int(most), known, figures.least())
+        shown = near(count, _others(refs), figures.least())
     if isinstance(shown, str):
         return f"≈ {int(shown.removeprefix('about ')):,}"
     return f"{shown:,}"
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _others(refs: tuple[tuple[str, str], ...]) -> list[int]:
+    """N of every result."""
+    held = [result(name).summary["n_max"] for name in names()]
+    return [int(n) for n in held if n is not None]
 
 
 def stated(found: GwasResult) -> str:

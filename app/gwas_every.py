@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ def draw(names: list[str]) -> None:
     rules = gwas_rules.rules()
     if gwas_effective.asked():
         effective = gwas_effective.of(names)
-        rules = Rules(effective.threshold, rules.ld, rules.genes)
+        rules = replace(rules, threshold=effective.threshold)
         st.caption(effective.said)
     results = {name: gwas_data.result(name) for name in names}
     loci = {name: gwas_data.loci(result, rules) for name, result in results.items()}
@@ -113,7 +114,9 @@ def _table(
     baseline: str,
 ) -> None:
     chosen = None if baseline == NONE else baseline
-    counts = gwas_sets.counted(sets, loci, baseline=chosen)
+    keys = tuple((name, gwas_data.result(name).key) for name in loci)
+    of = (keys, rules.threshold, rules.token, tuple(sets), chosen)
+    counts = _counts(of, sets, loci)
     by_run = about.set_index("run")
     for name in ("of", "organ", "encoder", "method"):
         counts[name] = [_same(by_run.loc[list(runs), name]) for runs in sets.values()]
@@ -134,6 +137,13 @@ def _table(
         "gwas-loci",
         settings=f"results: {len(loci)}; {rules.said}; baseline {baseline}",
     )
+
+
+@st.cache_data(show_spinner="Comparing the loci …", max_entries=16)
+def _counts(of: tuple[object, ...], _sets: gwas_sets.Sets, _loci: Loci) -> pd.DataFrame:
+    """`gwas_sets.counted`; ``of`` names all it is made of, the baseline last."""
+    baseline = None if of[-1] is None else str(of[-1])
+    return gwas_sets.counted(_sets, _loci, baseline=baseline)
 
 
 def _same(values: pd.Series) -> str:

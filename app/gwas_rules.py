@@ -29,8 +29,11 @@ def section() -> None:
 
 def rules() -> Rules:
     """How loci are found and named, by what the session was given."""
+    held = st.session_state
     return Rules(
-        ld=st.session_state.get("_gwas_ld"), genes=st.session_state.get("_gwas_genes")
+        ld=held.get("_gwas_ld"),
+        genes=held.get("_gwas_genes"),
+        token=str(held.get("_gwas_ld_of", "")),
     )
 
 

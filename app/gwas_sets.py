@@ -80,10 +80,10 @@ def counted(
         ``shared, new, missed`` (its loci that the set has not), in the order given.
     """
     tables = {name: merged(runs, loci) for name, runs in sets.items()}
+    every = _stacked(tables)
     rows = []
     for name, table in tables.items():
-        others = [other for held, other in tables.items() if held != name]
-        alone = gained_lost(_stacked(others), table)[0] if others else table
+        alone, _ = gained_lost(every[every["set"] != name], table)
         row: dict[str, object] = {
             "set": name,
             "runs": len(sets[name]),
@@ -101,10 +101,11 @@ def counted(
     return pd.DataFrame(rows)
 
 
-def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Loci of several sets in one table, numbered anew."""
+def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Loci of several sets in one table, numbered anew, with the ``set`` of each."""
     names = ["chrom", "start", "end", "lead_pos", "log10p"]
-    table = pd.concat([one[names] for one in tables], ignore_index=True)
+    parts = [table[names].assign(set=name) for name, table in tables.items()]
+    table = pd.concat(parts, ignore_index=True)
     return table.assign(locus=np.arange(len(table)))
 
 

@@ -15,6 +15,7 @@ from test_privacy import SEVEN
 
 from app.basket import Basket
 from app.gwas_jobs import Task, jobs
+from edp_core.artifacts import read_cohort
 from edp_core.gwas.compare import gained_lost
 from edp_core.gwas.genome import LENGTHS
 from edp_core.gwas.results import ingest_results
@@ -249,6 +250,7 @@ def test_the_study_wide_threshold_counts_phenotypes(screen, with_results):
 # ---- what may be shown -----------------------------------------------------------
 def test_nothing_tells_of_few_people(screen, changeable):
     store = Store(changeable / "store")
+    ids = set(read_cohort(store).participants["eid"])
     file = write(changeable / "few.regenie", {"PNPLA3": 8.0}, n=4)
     ingest_results([file], name="few", build="GRCh37", store=store)
     rare = pd.read_csv(file, sep=" ", na_filter=False).assign(N=4000)
@@ -264,9 +266,7 @@ def test_nothing_tells_of_few_people(screen, changeable):
                 locus="PNPLA3 22:44,324,727",
             )  # fmt: skip
             seen = crawl(at)
-            assert not SEVEN.findall(
-                "\n".join(text for text in seen.texts if "{" not in text)
-            )
+            assert not ids & set(SEVEN.findall("\n".join(seen.texts)))
             own = [f[[c for c in f.columns if c == "n"]] for f in seen.frames]
             assert not small(counts(type(seen)(frames=own, texts=seen.texts)))
     at = screen("gwas", changeable, run="few")
