@@ -40,6 +40,8 @@ def slots(study: Study) -> list[Slot]:
         images = f"images/{organ}"
         found.append(Slot("ingest", images, ("cohort",)))
         found.append(Slot("ingest", f"thumbnails/{organ}", (images,)))
+    if study.genotypes is not None:
+        found.append(Slot("ingest", "genotypes", ("cohort",)))
     pairs = [f"{organ}/{encoder}" for organ, encoder in study.pairs()]
     trained = []
     for organ, name in study.pairs():
@@ -64,7 +66,6 @@ def slots(study: Study) -> list[Slot]:
         )
         found.append(Slot("analyse", f"stability/{pair}", (embedding, f"atlas/{pair}")))
     if study.genotypes is not None:
-        found.append(Slot("ingest", "genotypes", ("cohort",)))
         for pair in pairs:
             wanted = (f"embedding/{pair}", "cohort", "genotypes")
             found.append(Slot("analyse", f"basis/{pair}", wanted))

@@ -19,9 +19,9 @@ from precompute.steps import do, slots, states
 
 LIVER = "liver/mae"
 EVERYTHING = [
-    "cohort", "phenome", "images/liver", "thumbnails/liver", f"encoder/{LIVER}",
-    f"embedding/{LIVER}", f"atlas/{LIVER}", f"scan/{LIVER}", f"enrichment/{LIVER}",
-    f"stability/{LIVER}", f"probes/{LIVER}",
+    "cohort", "phenome", "images/liver", "thumbnails/liver", "genotypes",
+    f"encoder/{LIVER}", f"embedding/{LIVER}", f"atlas/{LIVER}", f"scan/{LIVER}",
+    f"enrichment/{LIVER}", f"stability/{LIVER}", f"basis/{LIVER}", f"probes/{LIVER}",
 ]  # fmt: skip
 
 
@@ -141,7 +141,15 @@ def test_damaged_memory_of_hashes_only_costs_time(done, text):
         (
             'pooling = "mean"',
             'pooling = "cls"',
-            ["embedding", "atlas", "scan", "enrichment", "stability", "probes"],
+            [
+                "embedding",
+                "atlas",
+                "scan",
+                "enrichment",
+                "stability",
+                "basis",
+                "probes",
+            ],
         ),
         (
             "epochs = 2",
@@ -153,6 +161,7 @@ def test_damaged_memory_of_hashes_only_costs_time(done, text):
                 "scan",
                 "enrichment",
                 "stability",
+                "basis",
                 "probes",
             ],
         ),
@@ -187,12 +196,14 @@ def test_a_mended_age_does_not_train_again(done):
     table.loc[5, "p21003_i2"] = "61.25"
     table.to_csv(done / "participants.csv", index=False)
     assert set(not_done(done)) == {
-        "cohort", "phenome", "images/liver", "thumbnails/liver", f"encoder/{LIVER}",
-        f"embedding/{LIVER}", f"atlas/{LIVER}", f"scan/{LIVER}", f"enrichment/{LIVER}",
-        f"stability/{LIVER}", f"probes/{LIVER}",
+        "cohort", "phenome", "images/liver", "thumbnails/liver", "genotypes",
+        f"encoder/{LIVER}", f"embedding/{LIVER}", f"atlas/{LIVER}", f"scan/{LIVER}",
+        f"enrichment/{LIVER}", f"stability/{LIVER}", f"basis/{LIVER}",
+        f"probes/{LIVER}",
     }, "before the cohort is done nothing behind it is known"  # fmt: skip
     assert run(done) == [
-        "cohort", f"scan/{LIVER}", f"enrichment/{LIVER}", f"probes/{LIVER}",
+        "cohort", f"scan/{LIVER}", f"enrichment/{LIVER}", f"basis/{LIVER}",
+        f"probes/{LIVER}",
     ]  # fmt: skip
 
 

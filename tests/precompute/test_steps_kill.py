@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 KINDS = {
     "cohort", "phenome", "images", "thumbnails", "encoder", "embedding", "atlas",
-    "scan", "enrichment", "stability", "probes",
+    "scan", "enrichment", "stability", "probes", "genotypes", "basis",
 }  # fmt: skip
 
 
