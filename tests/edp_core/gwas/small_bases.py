@@ -1,13 +1,16 @@
-"""Small bases made directly from simulated genotypes, and least squares beside them."""
+"""Small bases and genotypes made directly, and least squares beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from edp_core.gwas.association import Association
 from edp_core.gwas.basis import Basis
+from edp_core.gwas.exact import exact_pass
 
 
 def genotypes(rng: np.random.Generator, *, people: int, variants: int) -> np.ndarray:
@@ -86,3 +89,47 @@ def ordinary(
         beta.append(weights[1])
         se.append(np.sqrt(rest @ rest / df * spread))
     return np.array(beta), np.array(se)
+
+
+PEOPLE, VARIANTS, AXES = 400, 60, 8
+
+
+class World:
+    """A basis with what it was made of."""
+
+    def __init__(self, seed: int = 0, people: int = PEOPLE) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.counts = genotypes(self.rng, people=people, variants=VARIANTS)
+        self.counts[5, :30] = np.nan
+        self.vectors = self.rng.normal(3, 2, (people, AXES))
+        self.vectors[:, 0] += self.counts[0]
+        centre = self.rng.integers(0, 3, people)
+        age = self.rng.uniform(40, 70, people)
+        self.columns = {
+            "age": age,
+            "age2": age**2,
+            "centre": np.eye(3)[centre][:, 1:],
+            "sex": self.rng.integers(0, 2, people).astype(float),
+        }
+        self.basis = make_basis(self.counts, self.vectors, self.columns)
+
+    def design(self, *names: str) -> np.ndarray:
+        people = self.counts.shape[1]
+        parts = [self.columns[name].reshape(people, -1) for name in names]
+        return np.hstack([np.zeros((people, 0)), *parts])
+
+
+@dataclass(frozen=True)
+class Held:
+    """Genotypes that lie in memory; variants × people, NaN = missing."""
+
+    counts: np.ndarray
+
+    def read(self, variants: np.ndarray, rows: np.ndarray, /) -> np.ndarray:
+        return self.counts[np.ix_(variants, rows)].astype(np.float32)
+
+
+def passed(counts: np.ndarray, values: np.ndarray, covariates: Mapping) -> Association:
+    """All variants of all people."""
+    rows, people = np.arange(len(counts)), np.arange(counts.shape[1])
+    return exact_pass(Held(counts), rows, people, values=values, covariates=covariates)

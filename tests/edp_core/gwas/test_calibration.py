@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from bed_reader import open_bed
 from scipy import stats
-from small_bases import make_basis
-from test_exact import Held
+from small_bases import Held, make_basis
 
 from edp_core.gwas.exact import exact_passes
 from edp_core.gwas.preview import Live
