@@ -95,7 +95,8 @@ def directions(vectors: np.ndarray) -> tuple[NDArray[np.float32], Floats]:
     Notes
     -----
     Eigenvectors of the products of the columns square the condition, so what they give
-    is made orthonormal again by Cholesky's factor (Yamamoto 2015, CholeskyQR2).
+    is made orthonormal again by Cholesky's factor (CholeskyQR2, Yamamoto et al. 2015,
+    ETNA 44, 306–326).
     """
     centred = np.asarray(vectors, np.float64)
     centred = centred - centred.mean(axis=0)
