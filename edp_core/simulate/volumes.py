@@ -9,10 +9,10 @@ grey values mean something only beside those of the other channel: fat / (fat + 
 is the fat fraction. Where an organ is nearest to the spine its signal piles up, in both
 channels alike and the more, the denser the bone, as signal does beside what distorts
 the field. Few voxels do so, but a picture is as bright as its brightest ones let it:
-the rest is shown the darker. No difference between two pictures is larger and none
-tells less of the organs. Nor do a smooth bias field and noise. Volume i of a seed is
-the same whichever other volumes are drawn; a repeat imaging is the same body under a
-new gain, bias and noise.
+the rest is shown the darker. That is a large difference between two pictures and tells
+nothing of the organs. Nor do a smooth bias field and noise. Volume i of a seed is the
+same whichever other volumes are drawn; a repeat imaging is the same body under a new
+gain, bias and noise.
 """
 
 from __future__ import annotations
