@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import live_runs
-from app.exact_runs import exact_runs
+from app.exact_runs import Run, exact_runs
 from app.exact_worker import Task
 from app.live_runs import Asked
 
@@ -57,25 +57,38 @@ def _look(session: str, now: Sequence[tuple[str, Task]]) -> None:
     runs.want(session, [task for _, task in now])
     if any(runs.result(task.key) is not None for _, task in now):
         st.rerun()
+    # those that share one reading of the genotypes share a line
+    shared: dict[int, tuple[Run | None, list[str], list[Task]]] = {}
     for title, task in now:
         run = runs.state(task.key)
-        if run is None:
-            st.progress(0.0, f"Exact pass of {title}: waits for another one")
-        elif run.error is None:
-            left = run.left()
-            rest = "" if left is None else f", {duration(left)} left"
-            st.progress(
-                min(run.share, 1.0), f"Exact pass of {title}: {run.share:.0%}{rest}"
-            )
-        else:
-            message, hint = run.error
-            st.warning(f"{message}: {hint}", icon=":material/warning:")
-            st.button(
-                "Try again",
-                key=f"again-{title}",
-                on_click=runs.forget,
-                args=(task.key,),
-            )
+        _, titles, tasks = shared.setdefault(id(run), (run, [], []))
+        titles.append(title)
+        tasks.append(task)
+    for run, titles, tasks in shared.values():
+        _line(run, " and ".join(titles), tasks)
+
+
+def _line(run: Run | None, titles: str, tasks: Sequence[Task]) -> None:
+    """How far one pass is, or why it failed."""
+    if run is None:
+        st.progress(0.0, f"Exact pass of {titles}: waits for another one")
+    elif run.error is None:
+        left = run.left()
+        rest = "" if left is None else f", {duration(left)} left"
+        text = f"Exact pass of {titles}: {run.share:.0%}{rest}"
+        st.progress(min(run.share, 1.0), text)
+    else:
+        message, hint = run.error
+        st.warning(
+            f"No exact pass of {titles}: {message}. **What to do:** {hint}",
+            icon=":material/warning:",
+        )
+        st.button("Try again", key=f"again-{titles}", on_click=_again, args=(tasks,))
+
+
+def _again(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        exact_runs().forget(task.key)
 
 
 def duration(seconds: float) -> str:

@@ -67,32 +67,30 @@ class Against:
 def controls(spec: Spec, choice: Choice) -> tuple[Asked, Against | None]:
     """Draw the choices; the GWAS they ask for, and the one below it."""
     pair = (choice.organ, choice.encoder)
-    left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
     with st.container(key="hidden-pin"):
         token = st.text_input("Pinned state in the link", key="pin",
                               bind="query-params")  # fmt: skip
-    with right:
-        chosen = _covariates(spec, pair)
-    ask = live_runs.asked(spec, pair, chosen)
-    with middle:
-        st.button(
-            "Pin this",
-            key="pin_it",
-            icon=":material/keep:",
-            width="stretch",
-            on_click=_pin,
-            args=(ask,),
-            help="Keeps the recipe on the screen as what later ones are compared with; "
-            "the link holds it.",
-        )
-    with left:
-        kinds = _kinds(spec, choice, token)
+    kinds = _kinds(spec, choice, token)
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    with row:
         kind = st.selectbox(
             "Compare with",
             kinds,
             key="compare",
             bind="query-params",
+            width=200,
             help="  \n".join(f"**{name}**: {COMPARED[name]}" for name in kinds),
+        )
+        chosen = _covariates(spec, pair)
+        ask = live_runs.asked(spec, pair, chosen)
+        st.button(
+            "Pin this",
+            key="pin_it",
+            icon=":material/keep:",
+            on_click=_pin,
+            args=(ask,),
+            help="Keeps the recipe on the screen as what later ones are compared with; "
+            "the link holds it.",
         )
     return ask, _against(kind or "nothing", ask, pair=pair, code=choice.code)
 

@@ -23,7 +23,7 @@ from edp_core.disclosure import about, near
 from edp_core.errors import EdpError, MissingArtifactError
 from edp_core.gwas.loci import GENOME_WIDE
 from edp_core.phenotype import Phenotype
-from edp_core.recipe import Spec
+from edp_core.recipe import CodeSpec, Spec
 
 POOR = 0.8
 """R² of the projection below which a preview is warned of."""
@@ -141,6 +141,11 @@ def _facts(shown: Shown, score: Phenotype) -> None:
         "**exact**" if now.exact else f"**R²** {share(now.r2)}",
     ]
     st.markdown(" · ".join(told), help=R2)
+    if isinstance(shown.ask.spec, CodeSpec):
+        st.caption(
+            "A linear model on 0 and 1, not regenie's logistic one; variants with fewer "
+            f"than {live_runs.FEWEST} copies expected among the cases are left out."
+        )
     changed = in_words(shown)
     if changed:
         st.markdown(changed)

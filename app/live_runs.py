@@ -116,7 +116,12 @@ def pair_of(spec: Spec | None, pair: tuple[str, str]) -> tuple[str, str]:
 
 
 def values(ask: Asked) -> np.ndarray:
-    """(n_basis,) values of its phenotype, NaN = missing."""
+    """(n_basis,) values of its phenotype, NaN = missing; not to change."""
+    return _values(ask, ask.key)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _values(ask: Asked, key: tuple[str, ...]) -> np.ndarray:
     spec = ask.spec
     assert spec is not None
     score = data.phenotype(spec)
