@@ -26,6 +26,7 @@ ORGANS = ("liver", "kidney")
 INGEST = (
     "cohort",
     "phenome",
+    "genotypes",
     *(f"{kind}/{organ}" for kind in ("images", "thumbnails") for organ in ORGANS),
 )
 ENCODER = "encoder/liver/mae"
