@@ -161,8 +161,6 @@ def peaks(
     leads: pd.DataFrame, plane: Plane, *, words: tuple[str, str] | None = None
 ) -> list[alt.Chart]:
     """Markers of the leads, to be clicked; with ``words`` coloured by ``kind``."""
-    if leads.empty:
-        return []
     table = leads.assign(y=plane.sign * leads["log10p"].astype(float))
     drawn = alt.Chart(table).encode(x=plane.genome.x(), y=plane.y, tooltip=_tips(table))
     if words is None:

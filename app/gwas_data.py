@@ -14,7 +14,7 @@ import streamlit as st
 from app import data, figures
 from app.basket import Basket
 from edp_core.disclosure import is_small, near
-from edp_core.errors import EdpError
+from edp_core.errors import EdpError, MissingArtifactError
 from edp_core.export import card
 from edp_core.gwas.genes import GeneTable, nearest_genes
 from edp_core.gwas.loci import GENOME_WIDE, find_loci
@@ -59,8 +59,26 @@ class Rules:
 
 
 def names() -> list[str]:
-    """Names of the results."""
-    return list_gwas(data.store())
+    """Names of the results that can be read."""
+    return _known()[0]
+
+
+def damaged() -> dict[str, str]:
+    """Name → what is wrong, of results that cannot be read."""
+    return _known()[1]
+
+
+def _known() -> tuple[list[str], dict[str, str]]:
+    store, refs = data.store(), data.store().refs()
+    sound: list[str] = []
+    broken: dict[str, str] = {}
+    for name in list_gwas(store):
+        try:
+            _result(str(data.study().store_path), name, refs[slot_of(name)])
+            sound.append(name)
+        except MissingArtifactError as error:
+            broken[name] = error.message
+    return sound, broken
 
 
 def result(name: str) -> GwasResult:

@@ -15,7 +15,7 @@ from app.gwas_files import FOLDER, Group, groups, suggested
 from app.gwas_jobs import Job, Task, jobs
 from edp_core.errors import InputError
 from edp_core.gwas.genome import BUILDS
-from edp_core.gwas.results_store import check_name
+from edp_core.gwas.results_store import check_name, remove_gwas
 
 PROGRAMS = "regenie, plink2, BOLT-LMM, SAIGE, GWAS-SSF, or common column names"
 COLUMNS = {
@@ -70,6 +70,15 @@ def _how() -> tuple[str, int | None, str | None]:
             help="regenie without --split has columns for every trait: name one.",
         )
     return build, n, trait.strip() or None
+
+
+def mend() -> None:
+    """Results that are damaged, and the way to be rid of them."""
+    for name, message in gwas_data.damaged().items():
+        st.warning(f"**{name}** cannot be read. {message}", icon=":material/warning:")
+        if st.button(f"Remove {name}, to read it again", key=f"mend_{name}"):
+            remove_gwas(data.store(), name)
+            st.rerun()
 
 
 def nothing_yet() -> None:

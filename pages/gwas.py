@@ -7,6 +7,7 @@ from app import gwas_data, gwas_every, gwas_pair, gwas_reading, gwas_run, widget
 widgets.title("GWAS")
 names = gwas_data.names()
 gwas_reading.section(opened=not names)
+gwas_reading.mend()
 if not names:
     gwas_reading.nothing_yet()
     st.stop()

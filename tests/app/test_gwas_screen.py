@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from crawl import counts, crawl, small, table_with, told
+import streamlit as st
+from crawl import broke, counts, crawl, small, table_with, told
 from scipy.stats import norm
 from test_privacy import SEVEN
 
@@ -159,6 +160,26 @@ def test_what_is_uploaded_is_deleted_and_a_reading_can_be_stopped(own_study, tmp
             break
         time.sleep(0.05)
     assert not uploaded.exists()
+
+
+def test_before_any_step_and_without_a_study_it_is_no_bug(screen, raw_study, tmp_path):
+    at = screen("gwas", raw_study)
+    assert not broke(at) and "No result has come home yet" in told(at)
+    at = screen("gwas", tmp_path / "nothing")
+    assert not broke(at) and at.error
+
+
+def test_a_damaged_result_is_told_and_can_be_removed(screen, changeable):
+    st.cache_resource.clear()  # as in a server that starts now
+    store = Store(changeable / "store")
+    file = read_gwas(store, "whole").folder / "points.parquet"
+    file.write_bytes(file.read_bytes()[:-7])
+    at = screen("gwas", changeable)
+    assert not broke(at)
+    assert "**whole** cannot be read" in at.warning[0].value
+    assert numbers(at)["Loci"] == "2"  # the others are there
+    at.button(key="mend_whole").click().run()
+    assert not at.warning and "whole" not in list_gwas(store)
 
 
 # ---- one -------------------------------------------------------------------------

@@ -163,6 +163,14 @@ def test_a_click_on_a_peak_picks_its_locus():
     assert lead["place"] == genome.place_of(best["chrom"], best["lead_pos"])
 
 
+def test_without_a_peak_the_selection_is_still_there():
+    """A page that listens for clicks raises where a chart has none."""
+    thinned, loci = parts(peaks=0)
+    assert loci.empty
+    spec = spec_of(manhattan(thinned, loci, title="", threshold=LINE))
+    assert [p["name"] for p in spec["params"]] == ["pick"]
+
+
 def test_neighbouring_chromosomes_have_the_two_shades_in_turn():
     shown = genome.genome(range(1, 24))
     shades = shown.shade(np.arange(1, 24))
