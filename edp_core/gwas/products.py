@@ -17,6 +17,8 @@ LEAST_VARIANCE = 1e-10
 CHUNK = 256
 """Variants of one matrix product. It never depends on the machine, so that a basis
 has the same bytes on any number of cores."""
+PEOPLE = 2048
+"""People at a time, where columns are multiplied with columns."""
 TILE = 16
 """Variants in double precision at a time: they stay in the cache."""
 CONSTANT = 1e-8
@@ -100,7 +102,7 @@ def directions(vectors: np.ndarray) -> tuple[NDArray[np.float32], Floats]:
     """
     centred = np.asarray(vectors, np.float64)
     centred = centred - centred.mean(axis=0)
-    variances, weights = np.linalg.eigh(centred.T @ centred)
+    variances, weights = np.linalg.eigh(_gram(centred))
     largest = float(variances[-1]) if len(variances) else 0.0
     if not largest > 0:
         raise InputError(
@@ -111,12 +113,33 @@ def directions(vectors: np.ndarray) -> tuple[NDArray[np.float32], Floats]:
     # the sign of an eigenvector is anybody's: its largest weight is positive here
     chosen = weights[:, keep]
     chosen *= np.sign(chosen[np.abs(chosen).argmax(axis=0), np.arange(len(keep))])
-    columns = centred @ (chosen / np.sqrt(variances[keep]))
+    columns = _times(centred, chosen / np.sqrt(variances[keep]))
     for _ in range(2):
-        factor = np.linalg.cholesky(columns.T @ columns)
-        columns = np.linalg.solve(factor, columns.T).T
-    rounded = np.ascontiguousarray(columns, np.float32)
-    return rounded, rounded.T.astype(np.float64) @ centred
+        factor = np.linalg.cholesky(_gram(columns))
+        columns = _times(columns, np.linalg.inv(factor).T)
+    rounded = columns.astype(np.float32)
+    return rounded, _gram(rounded, centred)
+
+
+def _gram(left: np.ndarray, right: np.ndarray | None = None) -> Floats:
+    """Products of columns with columns, over blocks of people."""
+    other = left if right is None else right
+
+    def part(start: int) -> Floats:
+        rows = slice(start, start + PEOPLE)
+        wide = left[rows].astype(np.float64)
+        return np.asarray(wide.T @ other[rows].astype(np.float64))
+
+    parts = on_all_cores(part, range(0, len(left), PEOPLE))
+    return np.asarray(sum(parts[1:], start=parts[0]))
+
+
+def _times(columns: Floats, weights: Floats) -> Floats:
+    """Columns times weights, in blocks of people."""
+    starts = range(0, len(columns), PEOPLE)
+    return np.concatenate(
+        on_all_cores(lambda s: columns[s : s + PEOPLE] @ weights, starts)
+    )
 
 
 def unit_vectors(vectors: np.ndarray, centre: np.ndarray) -> Floats:
