@@ -137,6 +137,7 @@ def _study_wide() -> float | None:
 
 def _caption(found: GwasResult, loci: pd.DataFrame, rules: Rules) -> str:
     summary = found.summary
+    click = " Click a diamond to see its region." if len(loci) else ""
     dotted = "; dotted: study-wide" if gwas_effective.asked() else ""
     missing = summary["missing_chromosomes"]
     gone = (
@@ -148,7 +149,7 @@ def _caption(found: GwasResult, loci: pd.DataFrame, rules: Rules) -> str:
         f"{found.n_variants:,} variants of {summary['dialect']}, {found.build}, "
         f"{gwas_data.stated(found)}. Dashed: p = 5 × 10⁻⁸{dotted}. Crowded points are "
         "drawn as lines; above 20 the axis is folded where a peak exceeds 40. "
-        f"{len(loci)} loci: {rules.said}. Click a diamond to see its region.{gone}"
+        f"{len(loci)} loci: {rules.said}.{click}{gone}"
     )
 
 
