@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import data, genome, gwas_data, widgets
 from app.gwas_data import Rules
-from app.region_plot import region_plot
+from app.region_plot import MOST, pack, region_plot
 from edp_core.gwas.genes import genes_in
 from edp_core.gwas.results_store import GwasResult, region
 
@@ -26,10 +26,11 @@ def draw(found: GwasResult, locus: pd.Series, rules: Rules) -> None:
     title = f"{locus['gene'] or 'Region'} · {place}"
     st.subheader(f"Region of {title}", anchor=False)
     name = f"region-{found.name}-{chrom}-{pos}"
+    genes = genes_in(chrom, *span, build=found.build)
     widgets.figure(
         region_plot(
             variants,
-            genes_in(chrom, *span, build=found.build),
+            genes,
             lead=lead,
             span=span,
             threshold=rules.threshold,
@@ -43,9 +44,13 @@ def draw(found: GwasResult, locus: pd.Series, rules: Rules) -> None:
         if rules.ld is not None
         else "r² is not known: give an LD table below to colour by it"
     )
+    hidden = len(genes) - len(pack(genes, span))
+    more = f", {hidden} without room left out" if hidden else ""
+    some = f" Of these {MOST:,} are drawn, all strong ones." * (len(variants) > MOST)
     st.caption(
         f"{len(variants):,} variants within {FLANK // 1000} kb of {lead}, "
-        f"{gwas_data.stated(found)}; {coloured}. Genes: protein-coding, {found.build}."
+        f"{gwas_data.stated(found)}; {coloured}.{some} Genes: protein-coding, "
+        f"{found.build}{more}."
     )
     widgets.table_download(
         variants, name, settings=f"{found.name}, {found.build}, lead {lead}"
