@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import subprocess
 import sys
 import threading
@@ -20,7 +19,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.exact_worker import Refusal, Task
+from app import frames
+from app.exact_worker import Refusal, Task, packed, results_unpacked
 from edp_core.gwas.association import Association
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -170,18 +170,18 @@ class ExactRuns:
         """Read a worker's frames until it ends (in a thread of its own)."""
         process = run.process
         assert process is not None and process.stdin and process.stdout
+        found: list[Association | Refusal] | None = None
         try:
             # its input stays open: the worker ends when it is closed
-            pickle.dump(run.tasks, process.stdin, protocol=5)
-            process.stdin.flush()
-            while True:
-                kind, *content = pickle.load(process.stdout)
-                if kind == "progress":
-                    run.share = content[0]
-                    continue
-                break
-        except (EOFError, OSError, pickle.UnpicklingError):
-            kind, content = "ended", []  # killed, or a bug: standard error tells
+            frames.send(process.stdin, *packed(run.tasks))
+            while found is None:
+                content, arrays = frames.receive(process.stdout)
+                if isinstance(content, dict):
+                    run.share = float(content["share"])
+                else:
+                    found = results_unpacked(content, arrays)
+        except (EOFError, OSError):
+            pass  # it was killed, or had a bug: standard error tells
         finally:
             process.stdin.close()
             process.wait()
@@ -189,14 +189,13 @@ class ExactRuns:
         with self._lock:
             if self._runs.get(run.tasks[0].key) is not run:
                 return  # it was ended because nobody wanted it any more
-            if kind == "done":
-                self._keep(run, content[0])
+            if found is not None:
+                self._keep(run, found)
             else:
                 log.error("exact pass ended with %s", process.returncode)
                 run.error = (
                     "The exact pass ended early, perhaps for want of memory",
-                    "choose the recipe again to try once more; the server's log "
-                    "holds the details",
+                    "try again; the server's log holds the details",
                 )
             self._tidy()
 
@@ -214,7 +213,7 @@ class ExactRuns:
             self._rate = max(timed, self._rate / 2, RATE / 8)
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def exact_runs() -> ExactRuns:
     """The passes of this server."""
     return ExactRuns()

@@ -8,16 +8,16 @@ error. It ends when its input does, so none outlives the studio.
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from app import frames
 from edp_core.artifacts import read_basis, reopen_genotypes
 from edp_core.errors import EdpError
 from edp_core.gwas.adjusting import covariate_columns
@@ -28,6 +28,7 @@ from edp_core.study import load_study
 
 Refusal = tuple[str, str]
 """Message and what to do."""
+COLUMNS = ("beta", "se", "log10p")
 Report = Callable[[int, int], object]
 
 
@@ -67,15 +68,66 @@ def main() -> None:
     # whatever prints must not fall between the frames
     outbound = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    tasks: list[Task] = pickle.load(inbound)
+    tasks = unpacked(*frames.receive(inbound))
     threading.Thread(target=_end_with, args=(inbound.fileno(),), daemon=True).start()
 
-    def send(*frame: Any) -> None:
-        pickle.dump(frame, outbound, protocol=5)
-        outbound.flush()
+    def report(done: int, of: int) -> None:
+        frames.send(outbound, {"share": done / max(of, 1)})
 
     # a bug goes to the server's log by the way of standard error, and ends the process
-    send("done", passed(tasks, lambda done, of: send("progress", done / max(of, 1))))
+    frames.send(outbound, *results_packed(passed(tasks, report)))
+
+
+# ---- what goes through the pipes --------------------------------------------------
+def packed(tasks: Sequence[Task]) -> tuple[Any, list[np.ndarray]]:
+    """Tasks as a frame's content and arrays."""
+    said = [
+        {f.name: getattr(t, f.name) for f in fields(t) if f.name != "values"}
+        for t in tasks
+    ]
+    return said, [task.values for task in tasks]
+
+
+def unpacked(content: Any, arrays: Sequence[np.ndarray]) -> list[Task]:
+    """Tasks of a frame."""
+    found = []
+    for said, values in zip(content, arrays, strict=True):
+        for name in ("key", "covariates"):
+            said[name] = tuple(said[name])
+        found.append(Task(values=values, **said))
+    return found
+
+
+def results_packed(
+    found: Sequence[Association | Refusal],
+) -> tuple[Any, list[np.ndarray]]:
+    """Results as a frame's content and arrays."""
+    content: list[Any] = []
+    arrays: list[np.ndarray] = []
+    for one in found:
+        if isinstance(one, Association):
+            names = [f.name for f in fields(one) if f.name not in COLUMNS]
+            content.append({name: getattr(one, name) for name in names})
+            arrays += [getattr(one, name) for name in COLUMNS]
+        else:
+            content.append(one)
+    return content, arrays
+
+
+def results_unpacked(
+    content: Any, arrays: Sequence[np.ndarray]
+) -> list[Association | Refusal]:
+    """Results of a frame."""
+    found: list[Association | Refusal] = []
+    left = iter(arrays)
+    for said in content:
+        if isinstance(said, dict):
+            said["covariates"] = tuple(said["covariates"])
+            beta, se, log10p = (next(left) for _ in COLUMNS)
+            found.append(Association(beta, se, log10p, **said))
+        else:
+            found.append((said[0], said[1]))
+    return found
 
 
 def passed(tasks: Sequence[Task], report: Report) -> list[Association | Refusal]:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import (
     bases,
+    data,
     errors,
     exact_view,
     figures,
@@ -58,6 +59,11 @@ def draw(choice: Choice, score: Phenotype, *, spec: Spec, name: str) -> Shown | 
     except MissingArtifactError as error:
         stale(error)
         return None
+    if data.study().genotypes is not None and data.missing([f"basis/{'/'.join(pair)}"]):
+        st.caption(
+            ":material/update: [genotypes] has changed in the study file since the "
+            f"products were made; run `{bases.command()}`"
+        )
     plot = st.container()
     try:
         ask, against = live_choice.controls(spec, choice)
@@ -143,8 +149,8 @@ def _facts(shown: Shown, score: Phenotype) -> None:
     st.markdown(" · ".join(told), help=R2)
     if isinstance(shown.ask.spec, CodeSpec):
         st.caption(
-            "A linear model on 0 and 1, not regenie's logistic one; variants with fewer "
-            f"than {live_runs.FEWEST} copies expected among the cases are left out."
+            "A linear model on 0 and 1, not regenie's logistic one. Left out: variants "
+            f"with fewer than {live_runs.FEWEST} copies expected among the cases."
         )
     changed = in_words(shown)
     if changed:

@@ -92,7 +92,7 @@ def comparable(shown: Shown) -> bool:
     before, against = shown.before, shown.against
     if before is None or against is None:
         return False
-    return before.exact or not against.measured
+    return not (against.measured and before.waits)
 
 
 def in_words(shown: Shown) -> str:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import time
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
+from app import frames
 from app.exact_runs import ExactRuns
-from app.exact_worker import Task, passed
+from app.exact_worker import (
+    Task,
+    packed,
+    passed,
+    results_packed,
+    results_unpacked,
+    unpacked,
+)
 from edp_core.artifacts import reopen_genotypes
 from edp_core.gwas.basis_files import read_basis
 from edp_core.store import Store
@@ -157,3 +167,29 @@ def test_the_oldest_results_are_forgotten(make, runs):
         runs.remember(task.key, result)
     assert [runs.result(task.key) is None for task in tasks] == [True, False, False]
     assert runs.result(tasks[1].key) is found[1]
+
+
+def test_frames_carry_tasks_and_results(make, basis):
+    tasks = [make("x"), make("constant", np.ones(len(basis.eids)))]
+    stream = io.BytesIO()
+    frames.send(stream, *packed(tasks))
+    found = passed(tasks, lambda done, of: None)
+    frames.send(stream, *results_packed(found))
+    stream.seek(0)
+    for old, new in zip(tasks, unpacked(*frames.receive(stream)), strict=True):
+        np.testing.assert_array_equal(old.values, new.values)
+        assert (old.key, old.alike, old.genotypes) == (
+            new.key,
+            new.alike,
+            new.genotypes,
+        )
+    one, refused = results_unpacked(*frames.receive(stream))
+    assert refused == found[1]
+    for field in fields(one):
+        np.testing.assert_array_equal(
+            getattr(one, field.name), getattr(found[0], field.name)
+        )
+    with pytest.raises(EOFError):
+        frames.receive(stream)
+    with pytest.raises(EOFError):
+        frames.receive(io.BytesIO(stream.getvalue()[:-5][:200]))

@@ -84,9 +84,12 @@ def test_every_comparison_is_drawn_or_says_why_not(screen, done_study, kind):
     assert not broke(at)
     assert not at.error
     lower = {
-        "before": "before: nothing regressed out", "code": "linear model on 0 and 1",
-        "column": "bmi, exact", "all axes": "F-test", "nothing": "no lower half",
-    }  # fmt: skip
+        "before": "before: nothing regressed out",
+        "code": "linear model on 0 and 1",
+        "column": "volume (mL), preview",
+        "all axes": "F-test",
+        "nothing": "no lower half",
+    }
     both = lower[kind] in titles(at)
     waits = any("Exact pass" in text for text in crawl(at).texts)
     # so few people have fewer degrees of freedom than the embedding has axes
