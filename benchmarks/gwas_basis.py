@@ -39,14 +39,16 @@ from precompute.gwas_basis import BLOCK, make_parts
 COVARIATES = 16
 
 
-def simulate(folder: Path, *, people: int, variants: int, axes: int) -> None:
+def simulate(
+    folder: Path, *, people: int, variants: int, axes: int, missing: float
+) -> None:
     """Genotypes of independent variants, vectors and covariates, as files."""
     rng = np.random.default_rng(0)
     ids = [str(1_000_000 + i) for i in range(people)]
     copies = np.empty((people, variants), np.int8, order="F")
     for number, share in enumerate(rng.uniform(0.01, 0.5, variants)):
         copies[:, number] = rng.binomial(2, share, people)
-        copies[rng.random(people) < 0.005, number] = -127
+        copies[rng.random(people) < missing, number] = -127
     properties = {
         "fid": ids,
         "iid": ids,
@@ -159,6 +161,8 @@ def main() -> None:
     asked.add_argument("--variants", type=int, default=6_144)
     asked.add_argument("--short", type=int, default=2_048)
     asked.add_argument("--axes", type=int, default=384)
+    # plink2 is several times slower where genotypes are missing: its best case is asked
+    asked.add_argument("--missing", type=float, default=0.0)
     asked.add_argument("--ours", type=Path)
     options = asked.parse_args()
     if options.ours:
@@ -172,6 +176,7 @@ def main() -> None:
             people=options.people,
             variants=options.variants,
             axes=options.axes,
+            missing=options.missing,
         )
         short = shorten(folder, people=options.people, variants=options.short)
         taken: dict[str, list[float]] = {"ours": [], "peer": []}
@@ -181,11 +186,12 @@ def main() -> None:
             parts = {key: round(value, 2) for key, value in found.items()}
             print(
                 f"ours, {size} variants: {parts}; while multiplying "
-                f"{size / found['multiplied']:.0f} variants/s"
+                f"{size / found['multiplied']:.0f} variants/s",
+                flush=True,
             )
             if shutil.which("plink2"):
                 taken["peer"].append(run_peer(at))
-                print(f"plink2, {size} variants: {taken['peer'][-1]:.2f} s")
+                print(f"plink2, {size} variants: {taken['peer'][-1]:.2f} s", flush=True)
     more = options.variants - options.short
     for name, seconds in taken.items():
         if len(seconds) == 2:
