@@ -32,7 +32,6 @@ from edp_core.gwas.genotypes import open_genotypes
 from edp_core.gwas.people import match
 from edp_core.gwas.products import Columns, directions, unit_vectors
 from edp_core.gwas.variant_tables import usable
-from edp_core.settings.genotypes import Genotypes
 from edp_core.threads import cores
 from precompute.gwas_basis import BLOCK, make_parts
 
@@ -110,7 +109,8 @@ def ours(folder: Path) -> None:
         rows,
         people.rows,
         columns=columns,
-        settings=Genotypes(bed="g"),
+        mac=20,
+        missing=0.1,
         workspace=parts,
         report=lambda *_: None,
     )

@@ -77,7 +77,8 @@ class Study(Settings):
     def _no_rare_carriers(self) -> Study:
         """A count of carriers below the threshold would never be shown."""
         least = self.disclosure.threshold
-        if self.genotypes is not None and self.genotypes.mac < least:
+        given = None if self.genotypes is None else self.genotypes.mac
+        if given is not None and given < least:
             raise ValueError(
                 f"genotypes.mac must be at least disclosure.threshold, {least}"
             )

@@ -110,7 +110,8 @@ def basis_step(study: Study, store: Store, pair: str) -> Step:
             variants["row"].to_numpy(np.int64),
             opened.people_rows(np.array(read_array(workspace, "eids"))),
             columns=columns,
-            settings=settings,
+            mac=settings.fewest_copies(study.disclosure.threshold),
+            missing=settings.missing,
             workspace=workspace,
             report=report,
         )
@@ -126,7 +127,8 @@ def make_parts(
     people: np.ndarray,
     *,
     columns: Columns,
-    settings: Genotypes,
+    mac: int,
+    missing: float,
     workspace: Path,
     report: Report,
 ) -> list[Path]:
@@ -138,6 +140,8 @@ def make_parts(
         (n_variants,) rows of the genotypes' table of variants, in order.
     people
         (n,) rows of its table of people, as ``columns`` has them.
+    mac, missing
+        Fewest copies of the rarer allele, largest share of missing genotypes.
     workspace
         Receives ``part-N.npz`` of each block.
 
@@ -159,9 +163,7 @@ def make_parts(
         for place, number in enumerate(waiting):
             dosages = reading.pop().result()
             reading = start(waiting[place + 1 : place + 2])
-            products = multiply(
-                dosages, columns, mac=settings.mac, missing=settings.missing
-            )
+            products = multiply(dosages, columns, mac=mac, missing=missing)
             basis_files.write_part(parts[number], products)
             done += len(blocks[number])
             report(done, len(variants))

@@ -123,9 +123,7 @@ def with_genotypes(study: Study, *, bed: Path | None, pgen: Path | None) -> Stud
         "pgen": None if pgen is None else str(pgen.absolute()),
     }
     if study.genotypes is None:
-        settings = Genotypes.model_validate(
-            given | {"mac": max(20, study.disclosure.threshold)}
-        )
+        settings = Genotypes.model_validate(given)
     else:
         settings = study.genotypes.model_copy(update=given)
     return study.model_copy(update={"genotypes": settings})

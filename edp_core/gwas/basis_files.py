@@ -44,8 +44,9 @@ def settings_of(study: Study, kind: str) -> dict[str, Any]:
         mapped = settings.mapping is not None
         said = settings.model_dump(mode="json", include={"build", "ids"})
         return said | {"form": form, "mapping": mapped}
-    said = settings.model_dump(mode="json", include={"mac", "missing", "covariates"})
-    return said | {"population": study.population}
+    said = settings.model_dump(mode="json", include={"missing", "covariates"})
+    mac = settings.fewest_copies(study.disclosure.threshold)
+    return said | {"mac": mac, "population": study.population}
 
 
 def write_people(

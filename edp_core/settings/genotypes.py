@@ -23,8 +23,8 @@ class Genotypes(Settings):
     """Which of the two ids of a genotype file is the eid."""
     mapping: str | None = None
     """Table of two columns: id of the genotype file, eid."""
-    mac: Annotated[int, Field(ge=1)] = 20
-    """Fewest copies of the rarer allele among the people used."""
+    mac: Annotated[int, Field(ge=1)] | None = None
+    """Fewest copies of the rarer allele among the people used; see `fewest_copies`."""
     missing: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Largest share of people whose genotype is missing at a variant."""
     covariates: tuple[str, ...] | None = None
@@ -37,3 +37,7 @@ class Genotypes(Settings):
         if (self.bed is None) == (self.pgen is None):
             raise ValueError("give one of bed and pgen")
         return self
+
+    def fewest_copies(self, threshold: int) -> int:
+        """``mac``; where it is not set 20, or the disclosure threshold above that."""
+        return max(20, threshold) if self.mac is None else self.mac

@@ -30,7 +30,8 @@ def test_a_study_without_genotypes_has_none(tmp_path):
 def test_prefix_and_defaults(tmp_path):
     found = study_of(tmp_path, '[genotypes]\nbed = "g/c{chromosome}"\n').genotypes
     assert (found.bed, found.pgen, found.build) == ("g/c{chromosome}", None, "GRCh37")
-    assert (found.ids, found.mac, found.missing) == ("iid", 20, 0.1)
+    assert (found.ids, found.mac, found.missing) == ("iid", None, 0.1)
+    assert (found.fewest_copies(5), found.fewest_copies(100)) == (20, 100)
     assert found.covariates is None
 
 
