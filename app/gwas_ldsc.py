@@ -21,7 +21,7 @@ def offer(found: GwasResult) -> None:
     """
     with st.expander("For LD score regression", icon=":material/output:"):
         st.markdown(
-            "`SNP A1 A2 Z N`, gzip: variants of two bases on autosomes, not strand-"
+            "`SNP A1 A2 N Z`, gzip: variants of two bases on autosomes, not strand-"
             "ambiguous, commoner than 1 %, as LDSC's `munge_sumstats.py` makes it; it "
             "goes straight into `ldsc.py --h2` and `--rg`."
         )

@@ -72,10 +72,15 @@ def write_ldsc(result: GwasResult, path: Path) -> pd.DataFrame:
         writing(path),
         pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), "gzip") as file,
     ):
+        columns = _columns(table)
+        # pyarrow would put the names between quotation marks
+        file.write(("\t".join(columns.column_names) + "\n").encode())
         pacsv.write_csv(
-            _columns(table),
+            columns,
             file,
-            pacsv.WriteOptions(delimiter="\t", quoting_style="none"),
+            pacsv.WriteOptions(
+                include_header=False, delimiter="\t", quoting_style="none"
+            ),
         )
     rows = [*left.most_common(), (NO_INFO, 0)]
     return pd.DataFrame(rows, columns=["reason", "count"])
