@@ -5,6 +5,7 @@ from __future__ import annotations
 import altair as alt
 import numpy as np
 import pandas as pd
+from altair.utils import schemapi
 
 AltairChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
@@ -19,6 +20,9 @@ PALETTE = [
 HEIGHT = 420
 # a vocabulary may hold more codes than altair takes unless it is told to
 alt.data_transformers.disable_max_rows()
+# each part of a chart would be checked against the schema as it is made, and again as
+# a part of the whole: a tenth of a second a chart, of the time a control has to answer
+schemapi.DEBUG_MODE = False
 
 
 def bars(table: pd.DataFrame, *, x_title: str) -> AltairChart:

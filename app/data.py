@@ -122,6 +122,14 @@ def _trait_names(key: str) -> dict[str, str]:
 
 def known_columns(*, numbers: bool = False) -> list[str]:
     """Participants columns in which anybody has a value, those of numbers alone."""
+    keys = (str(study().store_path), *sorted(store().refs().items()))
+    return _known_columns(keys, numbers, study().population)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _known_columns(
+    keys: tuple[object, ...], numbers: bool, population: str
+) -> list[str]:
     people = inputs().participants.drop(columns="eid")
     return [
         name

@@ -38,11 +38,17 @@ def flow(counts: dict[str, int]) -> pd.DataFrame:
 
 def people(count: int) -> int | str:
     """N of everybody, coarse where it would tell how many few have no image."""
-    store = data.store()
-    flows = [exclusions_of(store, *pair) for pair in data.study().pairs()]
+    study = data.study()
+    state = (str(study.store_path), *sorted(data.store().refs().items()))
+    return disclosure.near(count, _used(state, tuple(study.pairs())), least())
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _used(state: tuple[object, ...], pairs: tuple[tuple[str, str], ...]) -> list[int]:
+    """People of each embedding, and of the cohort: counts that are known."""
+    flows = [exclusions_of(data.store(), *pair) for pair in pairs]
     used = [used_of(flow) for flow in flows if flow]
-    used.append(len(data.inputs().participants))
-    return disclosure.near(count, used, least())
+    return [*used, len(data.inputs().participants)]
 
 
 def is_coarse(counts: pd.Series) -> np.ndarray:

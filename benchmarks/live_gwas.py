@@ -192,6 +192,7 @@ def measure(page: Page, address: str, repeats: int) -> dict[str, list[float]]:
 
     def note(name: str, act: Callable[[], None]) -> None:
         found.setdefault(name, []).append(timed(page, act))
+        print(f"  {name}: {found[name][-1]:.0f} ms", flush=True)
 
     start = time.perf_counter()
     page.goto(f"{address}/phenotype?method=Axis+or+PC")
@@ -217,12 +218,13 @@ def measure(page: Page, address: str, repeats: int) -> dict[str, list[float]]:
     page.goto(f"{address}/phenotype?method=Cluster&cluster=1")
     page.wait_for_selector("h1", timeout=120_000)
     drawn(page)
-    for number in range(min(repeats, 6)):
+    for number in range(min(repeats, 4)):
         page.locator(".st-key-cluster input").first.click()
         option = page.get_by_role("option").nth(2 + number)
         option.wait_for()
         note("another cluster", option.click)
-    slider = page.locator(".st-key-labels [role=slider]").first
+    slider = page.get_by_role("slider").first
+    slider.scroll_into_view_if_needed()
     slider.focus()
     for _ in range(min(repeats, 6)):
         note("fewer labels, cluster score", lambda: page.keyboard.press("ArrowLeft"))
