@@ -22,6 +22,7 @@ cannot be oriented by its frequency."""
 FOUND, ABSENT = "", "not in the second GWAS"
 DIFFERENT, AMBIGUOUS = "other alleles", "A/T or C/G that frequency does not orient"
 UNTESTED = "no p in the second GWAS"
+NO_EFFECT = "no effect in the first GWAS, whose direction could come again"
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,11 @@ def replicate(loci: pd.DataFrame, second: pd.DataFrame) -> Replication:
     Notes
     -----
     A variant is the same at the same position with the same two alleles, in either
-    order and on either strand; its β is turned where the effect alleles differ. The
-    alleles of an A/T or C/G variant do not tell the strand: there the frequencies do,
-    where the rarer allele has at most 0.4 in both; else it is left out and counted.
+    order and of single bases on either strand; its β is turned where the effect
+    alleles differ. The alleles of an A/T or C/G variant do not tell the strand: there
+    the frequencies do, where the rarer allele has at most 0.4 in both; else it is left
+    out and counted. Longer alleles are written from the base before them, which on the
+    other strand is another one: they are the same as they stand or not at all.
     """
     _need(loci, ("chrom", "lead_pos", "effect_allele", "other_allele", "beta"), "loci")
     _need(
@@ -98,7 +101,10 @@ def replicate(loci: pd.DataFrame, second: pd.DataFrame) -> Replication:
     rows: list[Row] = []
     for own in loci.to_dict("records"):
         others = by_place.get((own["chrom"], own["lead_pos"]))
-        rows.append(_matched(own, others) if others else {"reason": ABSENT})
+        if np.isnan(float(own["beta"])):
+            rows.append({"reason": NO_EFFECT})
+        else:
+            rows.append(_matched(own, others) if others else {"reason": ABSENT})
     columns = ["beta2", "se2", "log10p2", "reason"]
     table = pd.DataFrame(rows, columns=columns, index=loci.index).astype(
         {"beta2": float, "se2": float, "log10p2": float, "reason": str}
@@ -143,7 +149,9 @@ def _turn(own: Row, other: Row) -> tuple[int, str]:
     first = (str(own["effect_allele"]).upper(), str(own["other_allele"]).upper())
     second = (str(other["effect_allele"]).upper(), str(other["other_allele"]).upper())
     turned = (first[0].translate(_COMPLEMENT), first[1].translate(_COMPLEMENT))
-    if turned == first[::-1]:
+    if max(map(len, first)) > 1:
+        turned = first  # a longer allele has no other strand that could be told
+    elif turned == first[::-1]:
         if second not in (first, turned):
             return 0, DIFFERENT
         return _by_frequency(own.get("af"), other.get("af"))

@@ -40,6 +40,32 @@ def test_alleles_in_either_order_and_strand(alleles, sign):
     assert found.n_tested == 1 and found.reasons == {}
 
 
+@pytest.mark.parametrize(
+    ("alleles", "sign"),
+    [
+        (("A", "AT"), 1),
+        (("AT", "A"), -1),
+        (("T", "TA"), 0),  # an insertion after T is not one after A
+        (("TA", "T"), 0),
+        (("A", "G"), 0),
+    ],
+)
+def test_insertions_have_no_other_strand(alleles, sign):
+    loci, second = pair(effect_allele=alleles[0], other_allele=alleles[1])
+    found = replicate(loci.assign(other_allele="AT"), second)
+    assert found.n_tested == abs(sign)
+    assert found.table["beta2"].dropna().tolist() == [sign * 0.1] * abs(sign)
+
+
+def test_a_lead_without_an_effect_is_not_a_lead_of_another_sign():
+    loci, second = pair()
+    found = replicate(loci.assign(beta=np.nan), second)
+    assert found.n_tested == 0
+    assert found.reasons == {replication.NO_EFFECT: 1}
+    both = pd.concat([loci, loci.assign(beta=np.nan)], ignore_index=True)
+    assert replicate(both, second).n_same_sign == replicate(both, second).n_tested == 1
+
+
 @settings(max_examples=80)
 @given(
     st.sampled_from(["AT", "TA", "CG", "GC"]),
