@@ -19,7 +19,7 @@ from app import (
 from app.gwas_data import Rules
 from app.manhattan import manhattan
 from app.qq_plot import qq_plot
-from edp_core.gwas.inflation import band
+from edp_core.gwas.inflation import band, smallest_stratum
 from edp_core.gwas.results_store import GwasResult, remove_gwas
 
 COLUMNS: dict[str, ColumnConfig | str | None] = {
@@ -239,7 +239,7 @@ def described(table: pd.DataFrame) -> pd.DataFrame:
 # ---- the rest --------------------------------------------------------------------
 def _qq(found: GwasResult) -> None:
     table = found.qq
-    least = int(table["n"].min()) if len(table) else 1
+    least = smallest_stratum(table)
     widgets.figure(
         qq_plot(table, band(least), found.lambdas),
         f"qq-{found.name}",

@@ -18,7 +18,7 @@ from app.exact_worker import Task
 from edp_core.gwas.association import Association
 from edp_core.gwas.basis import Basis
 from edp_core.gwas.genes import nearest_genes
-from edp_core.gwas.inflation import band, lambdas, qq
+from edp_core.gwas.inflation import band, lambdas, qq, smallest_stratum
 from edp_core.gwas.joint import joint
 from edp_core.gwas.loci import GENOME_WIDE, find_loci
 from edp_core.gwas.preview import align
@@ -268,5 +268,4 @@ def _quantiles(ask: Asked, key: tuple[str, ...], exact: bool) -> Quantiles:
     variants = bases.basis(ask.organ, ask.encoder).variants
     log10p = association(ask).log10p
     table = qq(log10p, variants["af"].to_numpy())
-    tested = int(np.isfinite(log10p).sum())
-    return Quantiles(table, band(tested), lambdas(log10p))
+    return Quantiles(table, band(smallest_stratum(table)), lambdas(log10p))

@@ -173,6 +173,25 @@ def band(n: int, *, level: float = 0.95) -> pd.DataFrame:
     )
 
 
+def smallest_stratum(table: pd.DataFrame) -> int:
+    """Variants a QQ plot's band is to be drawn for: with more it would be too narrow.
+
+    Parameters
+    ----------
+    table
+        As of `qq`.
+
+    Returns
+    -------
+    ``n`` of the smallest stratum that holds a hundredth of the variants or more: three
+    of unknown frequency say nothing of the rest. 1 where there is none.
+    """
+    sizes = table.drop_duplicates("stratum")["n"]
+    if sizes.empty:
+        return 1
+    return int(sizes[sizes * 100 >= sizes.sum()].min())
+
+
 def _tested(values: NDArray[Any]) -> NDArray[Any]:
     """A copy of the values that are not missing."""
     kept: NDArray[Any] = values[~np.isnan(values)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from edp_core.errors import InputError
-from edp_core.gwas.inflation import band, chi2_of, lambdas, qq
+from edp_core.gwas.inflation import band, chi2_of, lambdas, qq, smallest_stratum
 
 
 def test_chi2_is_scipys_and_goes_on_where_p_underflows():
@@ -119,3 +119,28 @@ def test_the_band_is_scipys_and_holds_at_ten_million():
     assert (table["high"] >= table["expected"]).all()
     with pytest.raises(InputError, match="no p"):
         band(0)
+
+
+def test_the_band_is_of_one_stratum():
+    """By chance 5 % of a stratum's points lie beyond it, and not a third."""
+    rng = np.random.default_rng(4)
+    n, beyond = 4000, []
+    for _ in range(60):
+        table = qq(-np.log10(rng.uniform(size=n)), rng.uniform(0.01, 0.5, n))
+        drawn = band(smallest_stratum(table)).sort_values("expected")
+        low, high = (
+            np.interp(table["expected"], drawn["expected"], drawn[side])
+            for side in ("low", "high")
+        )
+        observed = table["observed"]
+        beyond.append(((observed < low) | (observed > high)).mean())
+    assert 0.03 < np.mean(beyond) < 0.07
+
+
+def test_a_few_of_unknown_frequency_do_not_set_the_band():
+    rng = np.random.default_rng(5)
+    frequency = np.r_[rng.uniform(0.01, 0.5, 400), [np.nan] * 3]
+    table = qq(rng.exponential(size=403), frequency)
+    assert smallest_stratum(table) == 100
+    assert smallest_stratum(table.iloc[:0]) == 1
+    assert smallest_stratum(qq([1.0, 2.0])) == 2
