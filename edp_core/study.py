@@ -15,7 +15,7 @@ from edp_core.errors import InputError
 from edp_core.settings.analysis import Analysis, Disclosure
 from edp_core.settings.base import Name, Settings
 from edp_core.settings.encoders import Encoder, GivenVectors, MaeEncoder
-from edp_core.settings.genotypes import Genotypes
+from edp_core.settings.genotypes import Genotypes, copies_of
 from edp_core.settings.organs import Organ
 from edp_core.settings.people import Diagnoses, Participants, Population, TraitTable
 
@@ -76,11 +76,12 @@ class Study(Settings):
     @model_validator(mode="after")
     def _no_rare_carriers(self) -> Study:
         """A count of carriers below the threshold would never be shown."""
-        least = self.disclosure.threshold
+        least = copies_of(self.disclosure.threshold)
         given = None if self.genotypes is None else self.genotypes.mac
         if given is not None and given < least:
             raise ValueError(
-                f"genotypes.mac must be at least disclosure.threshold, {least}"
+                f"genotypes.mac must be at least {least}, twice disclosure.threshold: "
+                "one person may hold two copies"
             )
         return self
 

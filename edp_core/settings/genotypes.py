@@ -39,5 +39,14 @@ class Genotypes(Settings):
         return self
 
     def fewest_copies(self, threshold: int) -> int:
-        """``mac``; where it is not set 20, or the disclosure threshold above that."""
-        return max(20, threshold) if self.mac is None else self.mac
+        """``mac``; where it is not set 20, or `copies_of` the threshold above that."""
+        return max(20, copies_of(threshold)) if self.mac is None else self.mac
+
+
+def copies_of(threshold: int) -> int:
+    """Copies of an allele that no fewer than ``threshold`` people can carry.
+
+    One person holds up to two: who has the rare allele twice, and every man with it on
+    X, whom PLINK codes 2.
+    """
+    return 2 * threshold

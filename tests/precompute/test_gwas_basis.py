@@ -35,7 +35,7 @@ method = "vectors"
 vectors = "vectors.csv"
 [genotypes]
 bed = "genotypes/g"
-mac = 5
+mac = 10
 [populations.young]
 rules = [{column = "age_years", at_most = 60}]
 """
@@ -113,7 +113,7 @@ def test_a_basis_holds_the_products_of_the_people_who_have_everything(made):
     counts = np.nansum(x, axis=1)
     seen = (~np.isnan(x)).sum(axis=1)
     kept = np.flatnonzero(
-        (np.minimum(counts, 2 * seen - counts) >= 5) & (np.nanvar(x, axis=1) > 0)
+        (np.minimum(counts, 2 * seen - counts) >= 10) & (np.nanvar(x, axis=1) > 0)
     )
     assert basis.variants["row"].tolist() == kept.tolist()
     x = np.where(np.isnan(x), np.nanmean(x, axis=1, keepdims=True), x)[kept]
@@ -248,7 +248,7 @@ def test_other_covariates_make_another_basis_and_the_old_one_is_pruned(study):
     before = store.ref("basis/liver/given")
     file = study / "study.toml"
     file.write_text(
-        file.read_text().replace("mac = 5", 'mac = 5\ncovariates = ["age"]')
+        file.read_text().replace("mac = 10", 'mac = 10\ncovariates = ["age"]')
     )
     found, store = filled(study)
     basis = read_basis(store, "liver", "given")
@@ -298,7 +298,7 @@ def test_bad_genotypes_leave_nothing_behind(tmp_path, break_it, error, said):
 
 def test_no_variant_left_is_refused(study):
     file = study / "study.toml"
-    file.write_text(file.read_text().replace("mac = 5", "mac = 200"))
+    file.write_text(file.read_text().replace("mac = 10", "mac = 200"))
     with pytest.raises(InputError, match=r"None of 220 .* too few copies: 219"):
         filled(study)
 
@@ -320,7 +320,7 @@ def call(monkeypatch):
 def test_the_command_takes_other_genotypes_than_the_settings(study, call):
     write_bed(
         study / "other",
-        draw(100, 50, seed=5),
+        draw(100, 50, seed=5, low=0.1),
         ids=[str(2000000 + 3 * i) for i in range(100)],
     )
     said = call(study, "--bed", study / "other", "--quiet")
@@ -330,7 +330,7 @@ def test_the_command_takes_other_genotypes_than_the_settings(study, call):
     states_ = {slot.name: state for slot, state in states(found, store).items()}
     assert states_["genotypes"] == "changed"
     call(study, "--organ", "liver")
-    assert len(read_basis(store, "liver", "given").squares) == 219
+    assert len(read_basis(store, "liver", "given").squares) == 210
     assert "already" in call(study)
 
 
