@@ -14,7 +14,7 @@ from crawl import broke, choice, crawl, edit, table_with, told
 from app.basket import Basket
 from edp_core.store import Store, read_array
 
-SCREENS = ("overview", "diseases", "clusters", "phenotype", "export")
+SCREENS = ("overview", "diseases", "clusters", "phenotype", "export", "gwas")
 AXES = {"method": "Axis or PC"}
 
 
@@ -46,9 +46,8 @@ def test_a_component_is_shown_with_its_share(screen, done_study):
 
 
 def test_the_link_opens_the_axis_it_names(screen, done_study):
-    at = screen(
-        "phenotype", done_study, **AXES, of="Axis", axis="7", pcs=["PC1"], turned="true"
-    )
+    query = AXES | {"look": "Confounder radar", "of": "Axis", "axis": "7"}
+    at = screen("phenotype", done_study, **query, pcs=["PC1"], turned="true")
     assert not broke(at)
     assert at.number_input(key="axis").value == 7
     width = len(str(int(at.number_input(key="axis").max)))
@@ -331,7 +330,7 @@ def test_a_study_that_knows_nothing_of_its_people(
         at = screen(name, study)
         assert not broke(at), name
         assert not at.error, name
-    at = screen("phenotype", study)
+    at = screen("phenotype", study, look="Confounder radar")
     assert any("Nothing to compare with" in info.value for info in at.info)
     assert at.multiselect(key="covariates").disabled
     at.number_input(key="first").set_value(4).run()

@@ -11,6 +11,9 @@ from app import appraisal, data, radar
 from app.basket import Basket
 from edp_core.store import Store
 
+HALF = {"labels": "50", "label_seed": "3"}
+"""Half of the labels, of which some cluster keeps five."""
+
 
 def recipe(at, study):
     """The recipe on the screen, by way of the basket."""
@@ -56,7 +59,7 @@ def test_all_options_are_exported_from_the_basket(screen, own_study, fullest):
     common = {"code": "I10", "cluster": fullest}
     for query in (
         {"method": "Cluster", "also": [other]},
-        {"method": "Cluster", "labels": "50", "chosen_with": "kept labels"},
+        {"method": "Cluster", "chosen_with": "kept labels"} | HALF,
         {"method": "Island", "reach": "0.8", "gamma": "2"},
         {"scoring": "leave-one-out", "transform": "rank-inverse-normal"},
         {"scoring": "best of fold (paper, optimistic)", "oversampling": "sampled"},
@@ -95,10 +98,13 @@ def test_several_clusters_and_the_first_of_them_changed(screen, own_study, fulle
     assert at.multiselect(key="also").value == others[1:]
 
 
-def test_kept_labels_choose_the_cluster_whatever_the_sidebar_says(screen, own_study):
-    query = {"code": "I10", "method": "Cluster", "labels": "50"}
+def test_kept_labels_choose_the_cluster_whatever_the_sidebar_says(
+    screen, own_study, fullest
+):
+    other = "0" if fullest != "0" else "1"
+    query = {"code": "I10", "method": "Cluster"} | HALF
     names = set()
-    for cluster in ("0", "1"):
+    for cluster in (other, fullest):
         at = screen(
             "phenotype", own_study, **query, cluster=cluster, chosen_with="kept labels"
         )

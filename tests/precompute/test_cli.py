@@ -77,8 +77,8 @@ def test_status_of_a_new_study_names_the_command(call, raw_study, copy_of):
     shutil.rmtree(study / "store", ignore_errors=True)  # a screen may have looked
     code, said = call("status", study)
     assert code == 0
-    assert said.count("to do") >= 21
-    assert f"21 to do → .venv/bin/python -m precompute run {study}" in said
+    assert said.count("to do") >= 24
+    assert f"24 to do → .venv/bin/python -m precompute run {study}" in said
     assert not (study / "store").exists(), "asking changes nothing"
 
 
