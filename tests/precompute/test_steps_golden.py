@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from plink_files import lines, write_bed
 
 from edp_core.artifacts import VERSIONS, read_cohort, read_phenome, write_embedding
 from edp_core.store import Recipe, Store, read_array, read_table
@@ -34,6 +35,8 @@ KINDS = (
     "scan",
     "enrichment",
     "stability",
+    "genotypes",
+    "basis",
 )
 N = 90
 
@@ -54,6 +57,11 @@ min_cases = 8
 folds = 3
 pcs = 3
 neighbours = 8
+[genotypes]
+bed = "genotypes/g"
+mac = 10
+missing = 0.05
+covariates = ["age", "sex"]
 """
 
 
@@ -109,7 +117,21 @@ def make_inputs(folder):
         flat = i % 20 == 12
         pixels = np.stack([(x * 7 + i) % 256, (y * 5 + 3 * i) % 256], axis=2)
         np.save(folder / f"images/{eid}.npy", (pixels * (not flat)).astype(np.uint8))
+    make_genotypes(folder / "genotypes/g", eids)
     (folder / "study.toml").write_text(STUDY)
+
+
+def make_genotypes(prefix, eids):
+    """Forty variants: one the same for all, one rare, one often missing, one twice."""
+    variant, person = np.mgrid[:40, :N]
+    copies = (variant * 5 + person * (variant % 7 + 2)) % 11 // 4
+    copies[3], copies[4] = 2, 0
+    copies[4, :6] = 1
+    copies[5, ::9] = copies[8, 4:7] = -1
+    bim = lines(40)
+    bim[7] = bim[6]
+    ids = [*eids[::-1][:-2], "900", "901"]
+    write_bed(prefix, copies, ids=ids, bim=bim)
 
 
 def make_embedding(rows):
@@ -135,6 +157,10 @@ def outputs(tmp_path_factory):
     recipe = Recipe("embedding", 0)
     with store.write(recipe) as partial:
         write_embedding(partial, embedding)
+    store.set_ref("embedding/liver/mae", recipe.key)
+    for slot in ("genotypes", "basis/liver/mae"):
+        do(jobs, jobs.make(slot), report=lambda *_: None)
+    genotypes, basis = store.at("genotypes"), store.at("basis/liver/mae")
     atlas, scan, enrichment, stability = (
         folder / kind for kind in ("atlas", "scan", "enrichment", "stability")
     )
@@ -179,6 +205,17 @@ def outputs(tmp_path_factory):
         "enrichment": digest(read_table(enrichment, "enrichment")),
         "stability": digest(
             read_table(stability, "stability"), read_table(stability, "comparison")
+        ),
+        "genotypes": digest(
+            *(read_table(genotypes, name) for name in ("variants", "people",
+                                                       "exclusions", "notes"))
+        ),
+        "basis": digest(
+            *(read_table(basis, name) for name in ("variants", "exclusions", "notes")),
+            *(read_array(basis, name) for name in ("eids", "covariates", "squares",
+                                                   "by_covariates")),
+            np.array(read_array(basis, "loadings")),
+            read_array(basis, "by_axes"), read_array(basis, "by_unit"),
         ),
     }  # fmt: skip
 
