@@ -13,6 +13,11 @@ PARTICIPANTS = 120
 """Simulated participants of the study the tests share."""
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name of a parameter: bytes may hold the clock, which no name of a test may."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The data folder beside the repository; its tests are skipped without it."""
