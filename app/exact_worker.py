@@ -150,6 +150,7 @@ def passed(tasks: Sequence[Task], report: Report) -> list[Association | Refusal]
             rows,
             values=values,
             covariates=covariates,
+            fewest=study.fewest_copies,
             report=report,
         )
 

@@ -11,6 +11,7 @@ from app import (
     exact_view,
     figures,
     live_choice,
+    live_rare,
     live_runs,
     manhattan,
     verdict,
@@ -24,7 +25,7 @@ from edp_core.disclosure import about, near
 from edp_core.errors import EdpError, MissingArtifactError
 from edp_core.gwas.loci import GENOME_WIDE
 from edp_core.phenotype import Phenotype
-from edp_core.recipe import CodeSpec, Spec
+from edp_core.recipe import Spec
 
 POOR = 0.8
 """R² of the projection below which a preview is warned of."""
@@ -147,10 +148,12 @@ def _facts(shown: Shown, score: Phenotype) -> None:
         "**exact**" if now.exact else f"**R²** {share(now.r2)}",
     ]
     st.markdown(" · ".join(told), help=R2)
-    if isinstance(shown.ask.spec, CodeSpec):
+    if live_runs.yes_or_no(shown.ask):
+        least = max(live_rare.FEWEST, data.study().fewest_copies)
         st.caption(
             "A linear model on 0 and 1, not regenie's logistic one. Left out: variants "
-            f"with fewer than {live_runs.FEWEST} copies expected among the cases."
+            f"with fewer than {least} copies expected among the cases, or "
+            "the others where they are fewer."
         )
     changed = in_words(shown)
     if changed:
@@ -165,7 +168,8 @@ def _facts(shown: Shown, score: Phenotype) -> None:
         least = figures.least()
         st.caption(
             f"{about(now.n_filled, least)} of them have no value and were given the "
-            "mean, which adds nothing and takes nothing but power."
+            "mean: until the exact pass leaves them out, β is too small by their share "
+            "and power is lost."
         )
 
 

@@ -15,6 +15,7 @@ import streamlit as st
 from app import bases, data
 from app.exact_runs import exact_runs
 from app.exact_worker import Task
+from app.live_rare import flags_of, untold
 from edp_core.gwas.association import Association
 from edp_core.gwas.basis import Basis
 from edp_core.gwas.genes import nearest_genes
@@ -23,13 +24,10 @@ from edp_core.gwas.joint import joint
 from edp_core.gwas.loci import GENOME_WIDE, find_loci
 from edp_core.gwas.preview import align
 from edp_core.gwas.thinning import Thinned, thin
-from edp_core.recipe import SPEC, CodeSpec, Spec
+from edp_core.recipe import SPEC, Spec
 
 GOOD = 0.9999
 """R² of the projection from which a preview is as good as exact."""
-FEWEST = 24
-"""Minor alleles expected among the cases, or controls where they are fewer, of a code:
-with fewer a linear model on 0 and 1 is far from normal, and would tell small counts."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +155,14 @@ def _preview(ask: Asked, key: tuple[str, ...]) -> Association:
 
 
 def _told(found: Association, ask: Asked) -> Association:
-    """Without variants a code has too few cases for."""
-    if not isinstance(ask.spec, CodeSpec):
+    """Without variants of which those with a value, or the cases, hold too few copies.
+
+    An exact pass has counted them besides; a preview goes by what is expected.
+    """
+    af = bases.basis(ask.organ, ask.encoder).variants["af"].to_numpy(float)
+    rare = untold(af, values(ask), fewest=data.study().fewest_copies)
+    if not rare.any():
         return found
-    variants = bases.basis(ask.organ, ask.encoder).variants
-    rare = too_rare(variants["af"].to_numpy(float), values(ask))
     beta, se, log10p = (
         np.where(rare, np.nan, column)
         for column in (found.beta, found.se, found.log10p)
@@ -169,15 +170,9 @@ def _told(found: Association, ask: Asked) -> Association:
     return replace(found, beta=beta, se=se, log10p=log10p)
 
 
-def too_rare(af: np.ndarray, flags: np.ndarray) -> np.ndarray:
-    """(V,) variants of which the cases, or the controls, hold too few copies to test.
-
-    ``af`` (V,) frequencies of an allele; ``flags`` (n,) 1 for a case, 0 for a control,
-    NaN for neither.
-    """
-    fewer = min(np.nansum(flags), np.nansum(1 - flags))
-    found: np.ndarray = 2 * np.minimum(af, 1 - af) * fewer < FEWEST
-    return found
+def yes_or_no(ask: Asked) -> bool:
+    """Whether its phenotype has two values, so that the linear model is a stopgap."""
+    return bool(ask.recipe) and flags_of(values(ask)) is not None
 
 
 def panel(ask: Asked) -> Panel:

@@ -115,6 +115,15 @@ class Study(Settings):
         return (self.folder / relative).resolve()
 
     @property
+    def fewest_copies(self) -> int:
+        """Copies of its rarer allele that the people a variant is tested in must hold.
+
+        Those of ``[genotypes]``, or where the study has none the default.
+        """
+        settings = self.genotypes or Genotypes(bed="any")
+        return settings.fewest_copies(self.disclosure.threshold)
+
+    @property
     def store_path(self) -> Path:
         """Folder of the store."""
         return self.path(self.store)

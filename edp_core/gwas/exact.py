@@ -100,6 +100,7 @@ def exact_passes(
     *,
     values: ArrayLike,
     covariates: Mapping[str, np.ndarray],
+    fewest: float = 0,
     report: Report | None = None,
 ) -> list[Association]:
     """Test several phenotypes against every variant in one reading of the genotypes.
@@ -117,6 +118,10 @@ def exact_passes(
         that phenotype.
     covariates
         Name → (n,) or (n, columns), projected out. Who has one missing is left out.
+    fewest
+        Copies of the rarer allele that a phenotype's people must hold together: a
+        variant common enough in all may have one carrier among those with a value,
+        whose value it would be.
     report
         Told the variants done and their number after each block, from one thread at a
         time; what it raises ends the pass.
@@ -125,8 +130,8 @@ def exact_passes(
     -------
     list of Association
         One for each phenotype: the ordinary linear regression with mean-imputed
-        genotypes; NaN for variants that do not vary among its people or that the
-        covariates explain.
+        genotypes; NaN for variants that do not vary among its people, of which they
+        hold too few copies, or that the covariates explain.
 
     Raises
     ------
@@ -156,7 +161,7 @@ def exact_passes(
             tile = block[first : first + few].astype(np.float64)
             rows = slice(start + first, start + first + len(tile))
             for group in groups:
-                found[:, group.which, rows] = _tile(tile, group)
+                found[:, group.which, rows] = _tile(tile, group, fewest)
         progress.add(len(block))
 
     step, few = (max(cells // max(n, 1), 1) for cells in (_CELLS, _TILE))
@@ -238,13 +243,15 @@ def _centred(columns: Floats) -> Floats:
     return centred
 
 
-def _tile(tile: Floats, group: _Group) -> Floats:
+def _tile(tile: Floats, group: _Group, fewest: float) -> Floats:
     """(3, T, variants) β, SE and −log10 p of a few variants."""
     counts = tile.copy() if group.people is None else tile[:, group.people]
     sums = counts.sum(axis=1)
+    copies, of = sums.copy(), np.full(len(sums), 2 * counts.shape[1])
     for row in np.flatnonzero(np.isnan(sums)):
         missing = np.isnan(counts[row])
         known = counts[row, ~missing]
+        copies[row], of[row] = known.sum(), 2 * known.size
         counts[row, missing] = known.mean() if known.size else 0.0
         sums[row] = counts[row].sum()
     counts -= sums[:, None] / counts.shape[1]
@@ -254,6 +261,7 @@ def _tile(tile: Floats, group: _Group) -> Floats:
     rest = squares - np.einsum("ij,ij->i", shared, shared)
     # below a millionth of a copy squared a variant is constant but for rounding
     tests = (rest > COLLINEAR * squares) & (squares > 1e-6)
+    tests &= np.minimum(copies, of - copies) >= fewest - 1e-6
     rest = np.where(tests, rest, np.nan)
     phenotypes = products[:, group.rank - 1 :]
     figures = tested(phenotypes, rest[:, None], total=group.totals, df=group.df)

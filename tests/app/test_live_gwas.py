@@ -13,7 +13,7 @@ from crawl import broke, counts, crawl, small, table_with, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import live_choice, live_loci, live_runs, live_table
+from app import live_choice, live_loci, live_rare, live_table
 from app.live_choice import COMPARED, Against
 from app.live_loci import Shown
 from app.live_runs import Asked, Panel
@@ -208,8 +208,27 @@ def test_a_code_of_few_cases_tells_nothing_of_rare_variants():
     flags = np.r_[np.ones(100), np.zeros(900), np.nan]
     # 2 · 0.12 · 100 = 24 copies expected among the cases
     expected = [True, False, False, False, True]
-    np.testing.assert_array_equal(live_runs.too_rare(af, flags), expected)
-    np.testing.assert_array_equal(live_runs.too_rare(af, 1 - flags), expected)
+    np.testing.assert_array_equal(live_rare.too_rare(af, flags), expected)
+    np.testing.assert_array_equal(live_rare.too_rare(af, 1 - flags), expected)
+
+
+def test_a_column_of_two_values_is_treated_as_a_code():
+    flags = np.r_[np.ones(100), np.zeros(900), np.nan]
+    np.testing.assert_array_equal(live_rare.flags_of(1 + 2 * flags), flags)
+    assert live_rare.flags_of(np.r_[flags, 0.5]) is None
+    af = np.array([0.01, 0.12, 0.88, 0.99])
+    for column in (flags, 1 - flags, 5 * flags - 2):
+        rare = live_rare.untold(af, column, fewest=20)
+        assert rare.tolist() == [True, False, False, True]
+
+
+def test_an_allele_that_few_with_a_value_carry_is_not_told():
+    column = np.r_[np.linspace(-1, 1, 200), np.full(1800, np.nan)]
+    af = np.array([0.03, 0.05, 0.95, 0.97])  # 120 copies of all; 12 of those 200
+    rare = live_rare.untold(af, column, fewest=20)
+    assert rare.tolist() == [True, False, False, True]
+    everybody = np.linspace(-1, 1, 2000)
+    assert not live_rare.untold(af, everybody, fewest=20).any()
 
 
 # ---- loci ---------------------------------------------------------------------------

@@ -166,6 +166,28 @@ def test_variants_that_cannot_be_tested_are_missing(rng, counts) -> None:
     assert np.isfinite(found.lambda_gc)
 
 
+def test_copies_are_counted_among_those_with_a_value(rng, counts) -> None:
+    """The carrier of an allele that nobody else has is not given away."""
+    dosages = counts[:3].copy()
+    dosages[0] = 0
+    dosages[0, :12] = 1
+    dosages[1] = 2 - dosages[0]
+    dosages[2, 20:50] = np.nan
+    values = np.column_stack([rng.normal(size=PEOPLE)] * 2)
+    values[1:12, 1] = np.nan  # one of the twelve carriers has a value
+
+    def tested(fewest: int) -> np.ndarray:
+        rows = np.arange(3), np.arange(PEOPLE)
+        found = exact_passes(
+            Held(dosages), *rows, values=values, covariates={}, fewest=fewest
+        )
+        return np.array([np.isfinite(one.log10p) for one in found])
+
+    assert tested(0).all()
+    assert tested(2).tolist() == [[True] * 3, [False, False, True]]
+    assert tested(13).tolist() == [[False, False, True]] * 2
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

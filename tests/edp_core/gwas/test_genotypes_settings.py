@@ -35,6 +35,12 @@ def test_prefix_and_defaults(tmp_path):
     assert found.covariates is None
 
 
+def test_a_study_without_the_setting_counts_carriers_too(tmp_path):
+    assert study_of(tmp_path, "").fewest_copies == 20
+    assert study_of(tmp_path, '[genotypes]\nbed = "a"\n').fewest_copies == 20
+    assert study_of(tmp_path, '[genotypes]\nbed = "a"\nmac = 30\n').fewest_copies == 30
+
+
 @pytest.mark.parametrize(
     "lines",
     [
