@@ -159,7 +159,9 @@ def table(spec: ClassifierSpec | ClusterSpec) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _state() -> tuple[object, ...]:
-    return str(data.study().store_path), tuple(sorted(data.store().refs().items()))
+    study, refs = data.study(), data.store().refs()
+    least = study.disclosure.threshold
+    return str(study.store_path), least, tuple(sorted(refs.items()))
 
 
 @st.cache_data(show_spinner=False, max_entries=512)

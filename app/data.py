@@ -94,8 +94,9 @@ def slots_of(organ: str, encoder: str) -> list[str]:
 
 def inputs(organ: str | None = None, encoder: str | None = None) -> Inputs:
     """What `evaluate` needs for one organ and encoder."""
-    refs = store().refs()
-    return _inputs(organ, encoder, tuple(sorted(refs.items())), study().population)
+    refs, least = store().refs(), study().disclosure.threshold
+    keys = (tuple(sorted(refs.items())), study().population, least)
+    return _inputs(organ, encoder, *keys)
 
 
 @st.cache_resource(show_spinner="Reading the embedding …", max_entries=4)
@@ -143,14 +144,15 @@ def phenotype(spec: Spec) -> Phenotype:
     """Evaluate a recipe, or take what was evaluated before."""
     # the name does not change the numbers, so it is not part of what is remembered
     unnamed = spec.model_copy(update={"name": "score"})
-    found = _phenotype(SPEC.dump_json(unnamed).decode(), str(study().store_path))
+    where = (str(study().store_path), study().disclosure.threshold)
+    found = _phenotype(SPEC.dump_json(unnamed).decode(), *where)
     return Phenotype(
         spec, found.eids, found.values, found.kind, found.folds, found.figures
     )
 
 
 @st.cache_resource(show_spinner="Computing the score …", max_entries=64)
-def _phenotype(spec_json: str, _store: str) -> Phenotype:
+def _phenotype(spec_json: str, _store: str, threshold: int) -> Phenotype:
     spec = SPEC.validate_json(spec_json)
     organ, encoder = getattr(spec, "organ", None), getattr(spec, "encoder", None)
     return evaluate(spec, inputs(organ, encoder))

@@ -155,16 +155,16 @@ def people(found: GwasResult) -> str:
     if most is None:
         return UNKNOWN
     refs = tuple(sorted(data.store().refs().items()))
-    return _people(int(most), refs, str(data.study().store_path))
+    return _people(int(most), refs, figures.least())
 
 
 @st.cache_data(show_spinner=False, max_entries=2000)
-def _people(count: int, refs: tuple[tuple[str, str], ...], _store: str) -> str:
-    if is_small(np.array([count]), figures.least()).any():
-        return f"<{figures.least()}"
+def _people(count: int, refs: tuple[tuple[str, str], ...], least: int) -> str:
+    if is_small(np.array([count]), least).any():
+        return f"<{least}"
     shown = figures.people(count)
     if isinstance(shown, int):
-        shown = near(count, _others(refs), figures.least())
+        shown = near(count, _others(refs), least)
     if isinstance(shown, str):
         return f"≈ {int(shown.removeprefix('about ')):,}"
     return f"{shown:,}"

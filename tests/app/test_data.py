@@ -7,8 +7,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from crawl import edit
 
-from app import data
+from app import data, recipes
+from app.state import Choice
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.store import read_table
 
@@ -144,3 +146,15 @@ def test_thumbnails_come_without_ids(opened):
     pictures = data.thumbnails("liver", 6)
     assert pictures.shape[0] == 6
     assert pictures.dtype == np.uint8
+
+
+def test_a_higher_threshold_is_obeyed_without_a_new_start(
+    monkeypatch, own_study, fullest
+):
+    monkeypatch.setenv(data.STUDY_VARIABLE, str(own_study))
+    spec = recipes.cluster(Choice("liver", "mae", "I10", int(fullest)), "I10")
+    data.phenotype(spec)
+    edit(own_study, "threshold = 5", "threshold = 60")
+    assert data.inputs("liver", "mae").threshold == 60
+    with pytest.raises(InputError, match="fewer than 60"):
+        data.phenotype(spec)

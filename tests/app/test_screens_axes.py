@@ -176,7 +176,8 @@ def measured(own_study, set_volumes):
 
 
 def test_a_volume_is_a_baseline_a_factor_and_a_covariate(screen, measured):
-    at = screen("phenotype", measured, method="Column", column="liver_ml")
+    radar = {"look": "Confounder radar"}
+    at = screen("phenotype", measured, method="Column", column="liver_ml", **radar)
     assert not broke(at)
     assert not at.error
     assert "liver volume (mL)" in told(at)
@@ -184,7 +185,7 @@ def test_a_volume_is_a_baseline_a_factor_and_a_covariate(screen, measured):
     assert "liver volume (mL)" not in set(shown), "it goes along with itself"
     assert at.selectbox(key="column").value == "liver_ml"
     next(b for b in at.button if b.form_id == "keep").click().run()
-    at = screen("phenotype", measured, **AXES, covariates=["liver_ml"])
+    at = screen("phenotype", measured, **AXES, **radar, covariates=["liver_ml"])
     factors = table_with(crawl(at), "column", "r").set_index("column")
     assert abs(factors.loc["liver volume (mL)", "r"]) < 0.01
     next(b for b in at.button if b.form_id == "keep").click().run()
@@ -275,7 +276,7 @@ def test_clusters_are_drawn_with_their_sizes(screen, no_diagnoses):
 
 
 def test_a_component_is_what_a_study_without_codes_begins_with(screen, no_diagnoses):
-    at = screen("phenotype", no_diagnoses)
+    at = screen("phenotype", no_diagnoses, look="Confounder radar")
     assert at.button_group(key="method").options == ["Axis or PC", "Column"]
     assert at.metric[0].label == "N"
     assert at.text_input[0].value == "liver_mae_PC1"
