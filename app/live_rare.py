@@ -20,6 +20,8 @@ def untold(af: np.ndarray, column: np.ndarray, *, fewest: int) -> np.ndarray:
     if flags is not None:
         return too_rare(af, flags, fewest=max(fewest, FEWEST))
     known = int((~np.isnan(column)).sum())
+    if known == len(column):
+        return np.zeros(len(af), bool)  # all of them were counted for the basis
     found: np.ndarray = 2 * np.minimum(af, 1 - af) * known < fewest
     return found
 

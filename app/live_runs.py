@@ -56,11 +56,14 @@ class Asked:
     def key(self) -> tuple[str, ...]:
         """By which its results are remembered: whoever changes an artifact changes it.
 
-        The phenotype's own artifacts are in the recipe.
+        The phenotype's own artifacts are in the recipe. What may be told of rare
+        variants follows the settings as they are now.
         """
         basis = data.store().ref(f"basis/{self.organ}/{self.encoder}")
         place = str(data.study().store_path)
-        return (place, basis, self.recipe, self.organ, self.encoder, *self.covariates)
+        copies = str(data.study().fewest_copies)
+        told = (place, basis, copies)
+        return (*told, self.recipe, self.organ, self.encoder, *self.covariates)
 
 
 @dataclass(frozen=True)
