@@ -22,7 +22,8 @@ def offer(found: GwasResult) -> None:
     with st.expander("For LD score regression", icon=":material/output:"):
         st.markdown(
             "`SNP A1 A2 N Z`, gzip: variants of two bases on autosomes, not strand-"
-            "ambiguous, commoner than 1 %, as LDSC's `munge_sumstats.py` makes it; it "
+            "ambiguous, commoner than 1 %, of about as many people as most, as LDSC's "
+            "`munge_sumstats.py` makes it (but for INFO, which is not known here); it "
             "goes straight into `ldsc.py --h2` and `--rg`."
         )
         if not data.study().disclosure.downloads:

@@ -2,8 +2,8 @@
 
 What LDSC cannot use is left out here as its own ``munge_sumstats.py`` would (Bulik-
 Sullivan et al. 2015): other than autosomal variants of two bases, strand-ambiguous ones
-(A/T, C/G), those rarer than 1 %, and rs numbers that stand twice. It also filters by
-INFO, which is not kept here.
+(A/T, C/G), those rarer than 1 %, rs numbers that stand twice (it keeps the first), and
+those tested in far fewer people than most. It also filters by INFO, which is not kept.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from edp_core.refused import writing
 
 RAREST = 0.01
 """Frequency below which LDSC leaves a variant out."""
+LEAST_N = 1 / 1.5
+"""Share of the 90th percentile of N below which LDSC leaves a variant out."""
 BASES = ("A", "C", "G", "T")
 AMBIGUOUS = ("AT", "TA", "CG", "GC")
 COLUMNS = ["id", "chrom", "effect_allele", "other_allele", "af", "n", "beta", "log10p"]
+FEW = "N below two thirds of its 90th percentile"
 NO_INFO = "INFO is not known here: filter by it before, or merge with HapMap 3 in LDSC"
 
 
@@ -62,6 +65,10 @@ def write_ldsc(result: GwasResult, path: Path) -> pd.DataFrame:
     table = _keep(
         table, _single(table["id"]), left, reason="rs number that stands twice"
     )
+    if len(table):
+        people = table["n"].to_numpy()
+        enough = people >= LEAST_N * np.quantile(people, 0.9)
+        table = _keep(table, pa.array(enough), left, reason=FEW)
     if not len(table):
         why = "; ".join(f"{k}: {v:,}" for k, v in left.most_common())
         raise InputError(

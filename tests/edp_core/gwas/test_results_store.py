@@ -180,6 +180,10 @@ def test_ldsc_has_what_it_can_use(tmp_path, bring):
     table.loc[[5, 6], "af"] = [0.001, 0.995]
     table.loc[7, "beta"] = np.nan
     table.loc[8, "n"] = np.nan
+    table.loc[[9, 10], ["effect_allele", "other_allele"]] = ["A", "C"]
+    table.loc[[9, 10], "af"] = 0.5
+    # two thirds of the 90th percentile, some 44,500 people, are 29,700
+    table.loc[[9, 10], "n"] = [29_000, 30_500]
     result = bring(table)
     left = write_ldsc(result, tmp_path / "a.sumstats.gz").set_index("reason")["count"]
     with gzip.open(tmp_path / "a.sumstats.gz", "rt") as file:
@@ -191,7 +195,7 @@ def test_ldsc_has_what_it_can_use(tmp_path, bring):
         & ~pairs.isin(["AT", "TA", "CG", "GC"])
         & table["af"].between(0.01, 0.99)
     )
-    fine[[1, 2, 3, 4, 7, 8]] = False
+    fine[[1, 2, 3, 4, 7, 8, 9]] = False
     wanted = table[fine]
     assert found["SNP"].tolist() == wanted["id"].tolist()
     assert found["A1"].tolist() == wanted["effect_allele"].tolist()
@@ -203,6 +207,7 @@ def test_ldsc_has_what_it_can_use(tmp_path, bring):
     assert len(found) + left.sum() == len(table)
     assert left["not of two bases (insertion, deletion, other)"] == 1
     assert left["no rs number"] == 1 and left["no effect"] == 1
+    assert left["N below two thirds of its 90th percentile"] == 1
     # p of 10^-500.25 underflows, its z does not
     strongest = abs(found["Z"].iloc[0])
     back = -(np.log(2) + norm.logsf(strongest)) / np.log(10)
