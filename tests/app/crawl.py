@@ -16,7 +16,8 @@ import pyarrow as pa
 from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
-COUNT = re.compile(r"^(n|n_.*|count|cases|controls|participants)$")
+OTHERS = "clusters|variants|runs"
+COUNT = re.compile(rf"^(n|n_(?!({OTHERS})$).*|count|cases|controls|participants)$")
 """Names of columns that count people."""
 STATED = re.compile(r"\bN\s*=\s*([\d,]+)")
 """A count in a text."""

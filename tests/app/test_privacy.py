@@ -14,6 +14,7 @@ import streamlit as st
 from crawl import counts, crawl, numeric, small, table_with
 from streamlit.testing.v1 import AppTest
 
+from app import vocabulary
 from edp_core.store import Store, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,8 +46,9 @@ SHARES += [
     ("clusters", {"vocabulary": name, "enriched": only, "cluster": "1"})
     for name, only in (("phecode", "false"), ("phecode", "true"), ("icd10", "true"))
 ]
+RADAR = {"look": "Confounder radar"}
 PHENOTYPES = [
-    ("phenotype", {"method": method, "code": code, "cluster": cluster} | more)
+    ("phenotype", {"method": method, "code": code, "cluster": cluster} | RADAR | more)
     for method, code, cluster, more in [
         ("Classifier", "I10", "0", {}),
         ("Classifier", "K760", "0", {"pcs": ["PC1", "PC2"]}),
@@ -79,7 +81,18 @@ APPRAISALS = [
         ("Confounder radar", {"method": "Code", "code": "K760"}),
     ]
 ]
-VIEWS = OVERVIEW + DISEASES + CLUSTERS + SHARES + PHENOTYPES + APPRAISALS
+LIVE = [
+    ("phenotype", query | {"look": "GWAS"})
+    for query in (
+        {"method": "Classifier", "code": "I10", "pcs": ["PC1"]},
+        {"method": "Cluster", "code": "K760", "compare": "code"},
+        {"method": "Code", "code": "E119", "gwas_covariates": ["sex"]},
+        {"method": "Axis or PC", "code": "I10", "compare": "all axes"},
+        {"method": "Axis or PC", "code": "I10", "compare": "column"},
+    )
+]
+HOME = [("gwas", {})]
+VIEWS = OVERVIEW + DISEASES + CLUSTERS + SHARES + PHENOTYPES + APPRAISALS + LIVE + HOME
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +172,9 @@ def test_a_chart_holds_no_more_than_its_table(screen, done_study):
         for frame in seen.frames:
             if "percentage" in frame.columns:
                 drawn += len(frame)
-                assert not set(frame["code"]) & hidden
+                # points, and the few of them that have a label
+                named = frame["code" if "code" in frame.columns else "label"]
+                assert not set(named) & (hidden | set(map(vocabulary.short, hidden)))
     assert drawn, "the demo has cells that may be shown"
 
 
@@ -181,8 +196,9 @@ def test_downloads_tell_no_more_than_the_screen(screen, done_study, eids, monkey
         return draw(label, data, file_name, *args, **kwargs)
 
     monkeypatch.setattr(st, "download_button", spy)
-    for name in ("overview", "diseases", "clusters", "phenotype"):
+    for name in ("overview", "diseases", "clusters", "phenotype", "gwas"):
         screen(name, done_study, code="I10", cluster="1")
+    screen("phenotype", done_study, code="I10", **RADAR)
     tables = {name: text for name, text in given.items() if name.endswith(".csv")}
     assert len(tables) >= 3
     for text in tables.values():
@@ -221,7 +237,7 @@ def test_an_error_names_no_participant(screen, own_study, eids):
     for file in table.glob("*/*.parquet"):
         file.write_bytes(file.read_bytes()[:-9])
     st.cache_resource.clear()
-    for name in ("overview", "diseases", "phenotype"):
+    for name in ("overview", "diseases", "phenotype", "gwas"):
         check(screen(name, own_study), eids)
 
 
