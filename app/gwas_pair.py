@@ -165,6 +165,10 @@ def _replication(
 ) -> None:
     first, second = pair
     st.markdown(f"**Leads of {first.name} looked up in {second.name}**")
+    st.caption(
+        "This is a replication only if nobody, nor a close relative, is in both: two "
+        "results of the same people agree by themselves. Halves are made at export."
+    )
     if loci.empty:
         st.caption(f"{first.name} has no locus to look up.")
         return

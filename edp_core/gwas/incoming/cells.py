@@ -16,7 +16,7 @@ from edp_core.gwas.incoming.dialects import Layout
 from edp_core.gwas.incoming.files import Head, squeezed
 from edp_core.gwas.incoming.numbers import MISSING, Floats, numbers
 
-CODED = ("chrom", "test", "effect", "other", "ref", "alt", "build")
+CODED = ("chrom", "test", "effect", "other", "ref", "alt", "build", "error")
 """Words of few values, read as codes and names."""
 TEXT = ("id",)
 CHUNK = 4 << 20

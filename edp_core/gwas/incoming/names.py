@@ -92,6 +92,7 @@ KNOWN = (
         se="log(or)_se se",
         p="p",
         log10p="neg_log10_p log10_p",
+        error="errcode",
     ),
     _dialect(
         "SAIGE",
@@ -169,7 +170,7 @@ COMMON = _dialect(
     chrom="chrom chr chromosome chr_id",
     pos="pos bp position base_pair_location beg begin bp_position",
     id="rsid rs_id rsids snp snpid variant_id markername markerid id variant marker",
-    af="af eaf effect_allele_frequency a1freq a1_freq freq frq freq1 alt_freq",
+    af="af eaf effect_allele_frequency a1freq a1_freq af1 freq frq freq1 alt_freq",
     maf="maf",
     n="n ns obs_ct n_samples num_samples n_total samplesize neff",
     n_cases="n_case n_cases num_cases",

@@ -59,6 +59,7 @@ NAMED = {
     "M": 26,
 }
 CLAMPED = "p of 0 without a standard error, set to the smallest p of the files"
+FAILED = "p beside which the program noted an error, kept"
 REPEATED = "header line repeated between rows"
 RAGGED = "line with cells missing or too many"
 
@@ -103,6 +104,9 @@ def variants_of(
     rows.drop(_true(same), "effect allele and other allele are the same")
     beta, se = effects(cells, rows)
     log10p = strengths(cells, rows, z=beta / se)
+    if "error" in layout.columns:
+        # plink2 prints a p beside UNFINISHED; what has none is gone by now
+        rows.notice(cells.coded("error")[0] >= 0, FAILED)
     kept = {
         "chrom": pa.array(chrom.astype(np.int8)),
         "pos": pa.array(pos.astype(np.int32)),

@@ -192,6 +192,32 @@ def test_odds_ratios_and_log_p_of_plink2(tmp_path, bring, word):
     np.testing.assert_array_equal(found["se"], table["se"].astype(np.float32))
 
 
+def test_an_error_beside_a_p_is_told(tmp_path, bring):
+    table = made_up(40)
+    table["p"] = six(10 ** -table["log10p"])
+    table["said"] = "."
+    table.loc[[3, 5], "said"] = "UNFINISHED"
+    table.loc[7, ["said", "p"]] = "NO_VARIATION", np.nan
+    columns = columns_of("plink2") | {"ERRCODE": "said"}
+    result = bring(write(tmp_path / "a", list(columns), rows_of(table, columns)))
+    same(variants(result), table.drop(index=7))
+    notes = result.notes.set_index("reason")["count"]
+    assert notes["p beside which the program noted an error, kept"] == 2
+    assert notes["no p value"] == 1
+
+
+def test_fastgwa_names_the_frequency_af1(tmp_path, bring):
+    table = made_up(30)
+    table["p"] = six(10 ** -table["log10p"])
+    columns = {"CHR": "chrom", "SNP": "id", "POS": "pos", "A1": "effect_allele",
+               "A2": "other_allele", "N": "n", "AF1": "af", "BETA": "beta",
+               "SE": "se", "P": "p"}  # fmt: skip
+    same(
+        variants(bring(write(tmp_path / "a", list(columns), rows_of(table, columns)))),
+        table,
+    )
+
+
 def test_bolt_without_its_mixture_has_the_infinitesimal_p(tmp_path, bring):
     columns = columns_of("BOLT-LMM")
     del columns["P_BOLT_LMM"]
