@@ -21,7 +21,7 @@ HEADER = [
 ]
 
 
-def write_regenie(result: GwasResult, path: Path) -> None:
+def write_regenie(result: GwasResult, path: Path, *, fewest: int = 0) -> int:
     """Write the variants of a result in regenie's columns.
 
     Parameters
@@ -31,6 +31,14 @@ def write_regenie(result: GwasResult, path: Path) -> None:
     path
         The file to write; gzip where its name ends in ``.gz``. Missing values are
         ``NA``; ``CHISQ`` is that of the p value with one degree of freedom.
+    fewest
+        Variants whose rarer allele is known to have fewer copies are left out: their
+        frequency times N would tell of few people.
+
+    Returns
+    -------
+    int
+        How many were left out.
 
     Raises
     ------
@@ -38,6 +46,7 @@ def write_regenie(result: GwasResult, path: Path) -> None:
         Where the disk is full or the folder read-only.
     """
     packed = "gzip" if path.suffix == ".gz" else None
+    left_out = 0
     with (
         writing(path),
         pq.ParquetFile(result.folder / "variants.parquet") as variants,
@@ -45,13 +54,24 @@ def write_regenie(result: GwasResult, path: Path) -> None:
     ):
         file.write((" ".join(HEADER) + "\n").encode())
         for group in range(variants.num_row_groups):
+            table = variants.read_row_group(group)
+            kept = table.filter(pa.array(_copies(table) >= fewest))
+            left_out += len(table) - len(kept)
             pacsv.write_csv(
-                _rows(variants.read_row_group(group)),
+                _rows(kept),
                 file,
                 pacsv.WriteOptions(
                     include_header=False, delimiter=" ", quoting_style="none"
                 ),
             )
+    return left_out
+
+
+def _copies(table: pa.Table) -> np.ndarray:
+    """Copies of the rarer allele, infinite where frequency or N is missing."""
+    af, n = (table[name].to_numpy().astype(float) for name in ("af", "n"))
+    copies = np.round(2 * n * np.minimum(af, 1 - af))
+    return np.asarray(np.nan_to_num(copies, nan=np.inf))
 
 
 def _rows(table: pa.Table) -> pa.Table:

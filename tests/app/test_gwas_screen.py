@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
-from crawl import broke, counts, crawl, small, table_with, told
+from crawl import broke, counts, crawl, edit, small, table_with, told
 from scipy.stats import norm
 from test_privacy import SEVEN
 
@@ -296,3 +297,35 @@ def test_nothing_tells_of_few_people(screen, changeable):
     loci = table_with(crawl(at), "gene", "width_kb").set_index("gene")
     assert loci.loc["PNPLA3", ["af", "beta", "se"]].isna().all()
     assert loci.loc["PNPLA3", "log10p"] > 10
+
+
+def test_a_result_goes_on_to_other_tools(screen, changeable, monkeypatch):
+    given = {}
+    draw = st.download_button
+
+    def spy(label, data, file_name, *args, **kwargs):
+        given[file_name] = data
+        return draw(label, data, file_name, *args, **kwargs)
+
+    monkeypatch.setattr(st, "download_button", spy)
+    at = screen("gwas", changeable, run="K760")
+    assert not at.error
+    lines = {
+        name: gzip.decompress(content()).decode().splitlines()
+        for name, content in given.items()
+        if name.endswith(".gz")
+    }
+    ldsc, regenie = lines["K760.sumstats.gz"], lines["K760.regenie.gz"]
+    assert ldsc[0].split("\t") == ["SNP", "A1", "A2", "N", "Z"]
+    assert regenie[0].startswith("CHROM GENPOS ID ALLELE0 ALLELE1 A1FREQ N TEST BETA")
+    assert len(ldsc) == len(regenie) == len(variants()) + 1
+    told_of = (changeable / "store/audit.log").read_text().splitlines()[-2:]
+    assert [name in line for name, line in zip(lines, told_of, strict=True)] == [
+        True,
+        True,
+    ]
+    edit(changeable, "downloads = true", "downloads = false")
+    given.clear()
+    at = screen("gwas", changeable, run="K760")
+    assert not [name for name in given if name.endswith(".gz")]
+    assert "does not allow downloads" in told(at)

@@ -222,7 +222,7 @@ def test_what_is_written_for_regenie_is_read_back(tmp_path, store, bring, name):
     table = made_up(200)
     table.loc[3, ["af", "se"]] = np.nan
     first = bring(table)
-    write_regenie(first, tmp_path / name)
+    assert write_regenie(first, tmp_path / name) == 0
     opened = gzip.open if name.endswith("gz") else open
     with opened(tmp_path / name, "rt") as file:
         header = file.readline().split()
@@ -233,6 +233,17 @@ def test_what_is_written_for_regenie_is_read_back(tmp_path, store, bring, name):
     read = pd.read_csv(tmp_path / name, sep=" ")
     chisq = norm.isf(10 ** -table["log10p"] / 2) ** 2
     np.testing.assert_allclose(read["CHISQ"], chisq, rtol=1e-6, atol=1e-9)
+
+
+def test_alleles_of_few_copies_are_not_written(tmp_path, bring):
+    table = made_up(200)
+    table["n"] = 1000
+    table["af"] = np.linspace(0.2, 0.4, len(table))
+    table.loc[[4, 5, 6, 7], "af"] = [0.0045, 0.9955, 0.005, np.nan]  # 9, 9, 10 copies
+    result = bring(table)
+    assert write_regenie(result, tmp_path / "few.regenie", fewest=10) == 2
+    read = pd.read_csv(tmp_path / "few.regenie", sep=" ")
+    assert read["ID"].tolist() == table.drop(index=[4, 5])["id"].tolist()
 
 
 # ---- real files ------------------------------------------------------------------
