@@ -18,7 +18,14 @@ from app import (
     widgets,
 )
 from app.live_choice import LOCI, WHAT
-from app.live_loci import Shown, comparable, in_words, kind_of, share
+from app.live_loci import (
+    Shown,
+    comparable,
+    in_words,
+    inflation,
+    kind_of,
+    share,
+)
 from app.live_runs import Asked, Panel
 from app.state import Choice
 from edp_core.disclosure import about, near
@@ -144,7 +151,7 @@ def _facts(shown: Shown, score: Phenotype) -> None:
         f"**N** {stated(now, score)}",
         f"**variants** {now.n_variants:,}",
         f"**loci** {len(now.loci)}",
-        f"**λ** {now.inflation:.3f}",
+        f"**λ** {inflation(now)}",
         "**exact**" if now.exact else f"**R²** {share(now.r2)}",
     ]
     st.markdown(" · ".join(told), help=R2)

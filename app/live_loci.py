@@ -65,6 +65,11 @@ def share(r2: float) -> str:
     return f"{min(r2, 0.9999):.4f}" if r2 > 0.99 else f"{r2:.3f}"
 
 
+def inflation(panel: Panel) -> str:
+    """λ with three decimals; a dash where no variant was tested."""
+    return f"{panel.inflation:.3f}" if np.isfinite(panel.inflation) else "—"
+
+
 def listed(shown: Shown) -> pd.DataFrame:
     """Loci of the score, then those it does not have of what it is compared with."""
     tables = [shown.now.loci.assign(of=kind_of(shown.now))]

@@ -85,7 +85,7 @@ def _quantiles(shown: Shown, score: Phenotype, name: str) -> None:
     )
     st.caption(
         f"N = {live_gwas.stated(shown.now, score)}. λ at the median of p "
-        f"{shown.now.inflation:.3f}; grey: 95 % of what chance gives the "
+        f"{live_loci.inflation(shown.now)}; grey: 95 % of what chance gives the "
         "smallest stratum.",
         help="A score many variants act on has λ above 1 without any confounding. The "
         "preview's λ is too low by about its R².",

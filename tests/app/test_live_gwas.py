@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -248,6 +249,11 @@ def panel(places, *, exact=True):
     )  # fmt: skip
     empty = SimpleNamespace(points=pd.DataFrame(), extents=pd.DataFrame())
     return Panel(empty, loci, 1000, 1.0 if exact else 0.9, exact, 0, 10, 1.0)
+
+
+def test_no_inflation_is_told_of_no_variant():
+    assert live_loci.inflation(panel([1])) == "1.000"
+    assert live_loci.inflation(replace(panel([1]), inflation=np.nan)) == "—"
 
 
 places = st.sets(st.integers(1, 200).map(lambda n: 2 * n), max_size=12)
