@@ -25,8 +25,9 @@ def offer(found: GwasResult) -> None:
     with st.expander("For other tools", icon=":material/output:"):
         st.markdown(
             "**LD score regression**: `SNP A1 A2 N Z`, gzip: variants of two bases on "
-            "autosomes, not strand-ambiguous, commoner than 1 %, as LDSC's "
-            "`munge_sumstats.py` makes it; it goes straight into `ldsc.py --h2` and "
+            "autosomes, not strand-ambiguous, commoner than 1 %, of about as many "
+            "people as most, as LDSC's `munge_sumstats.py` makes it (but for INFO, "
+            "which is not known here); it goes straight into `ldsc.py --h2` and "
             "`--rg`."
         )
         fewest = copies_of(figures.least())
