@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -130,6 +131,27 @@ def loci(found: GwasResult, rules: Rules) -> pd.DataFrame:
         ids=list(table["id"]),
     )
     return table.assign(gene=named)
+
+
+def genes_of(leads: pd.DataFrame, loci: Iterable[pd.DataFrame]) -> list[str]:
+    """Genes of leads that several results have in common, as their own loci name them.
+
+    Parameters
+    ----------
+    leads
+        ``chrom, lead_pos`` of loci joined from those of several results.
+    loci
+        The loci of each, named by the nearest gene or by the user's table.
+    """
+    known = {
+        (chrom, pos): str(gene)
+        for table in loci
+        for chrom, pos, gene in zip(
+            table["chrom"], table["lead_pos"], table["gene"], strict=True
+        )
+    }
+    places = zip(leads["chrom"], leads["lead_pos"], strict=True)
+    return [known[place] for place in places]
 
 
 def _found_again(found: GwasResult, rules: Rules) -> pd.DataFrame:

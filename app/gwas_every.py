@@ -12,7 +12,6 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import genome, gwas_data, gwas_effective, gwas_rules, gwas_sets, widgets
 from app.gwas_data import UNKNOWN, Rules
-from edp_core.gwas.genes import nearest_genes
 
 COLUMNS: dict[str, ColumnConfig | str | None] = {
     "set": st.column_config.TextColumn(
@@ -80,7 +79,7 @@ def draw(names: list[str]) -> None:
     _table(sets, loci, about=about, rules=rules, baseline=baseline)
     held = [] if baseline == NONE else sets[baseline]
     _crossed(about, loci, rules=rules, baseline=held)
-    _two_sets(sets, loci, build=results[names[0]].build, rules=rules)
+    _two_sets(sets, loci, rules)
 
 
 def _of_one_build(names: list[str]) -> list[str]:
@@ -203,7 +202,7 @@ def _crossed(
     )
 
 
-def _two_sets(sets: gwas_sets.Sets, loci: Loci, *, build: str, rules: Rules) -> None:
+def _two_sets(sets: gwas_sets.Sets, loci: Loci, rules: Rules) -> None:
     """What two rows share, such as the left and the right eye."""
     # families first: what is compared are sides and encoders
     names = sorted(sets, key=lambda name: len(sets[name]) == 1)
@@ -233,7 +232,7 @@ def _two_sets(sets: gwas_sets.Sets, loci: Loci, *, build: str, rules: Rules) -> 
                 genome.place_of(chrom, pos)
                 for chrom, pos in zip(both["chrom"], both["lead_pos"], strict=True)
             ],
-            "Gene": nearest_genes(both["chrom"], both["lead_pos"], build=build),
+            "Gene": gwas_data.genes_of(both, loci.values()),
             f"−log₁₀ p {one}": both["first"].astype(float).round(2),
             f"−log₁₀ p {two}": both["second"].astype(float).round(2),
         }

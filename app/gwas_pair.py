@@ -11,7 +11,6 @@ from app import data, genome, gwas_data, gwas_rules, widgets
 from app.gwas_data import Rules
 from app.manhattan import miami
 from edp_core.gwas.compare import gained_lost, union
-from edp_core.gwas.genes import nearest_genes
 from edp_core.gwas.replication import replicate
 from edp_core.gwas.results_store import GwasResult, values_at
 
@@ -125,9 +124,7 @@ def _shared(
     shown = pd.DataFrame(
         {
             "place": _places(table),
-            "gene": nearest_genes(
-                table["chrom"], table["lead_pos"], build=pair[0].build
-            ),
+            "gene": gwas_data.genes_of(table, loci),
             "where": np.select(
                 [table["n_runs"] == 2, table["above"].notna()],
                 ["both", f"only {names[0]}"],

@@ -10,6 +10,7 @@ import pytest
 
 from app import gwas_data, gwas_effective, gwas_region
 from app.gwas_data import Rules
+from edp_core.gwas.compare import union
 from edp_core.gwas.effective import effective_tests
 from edp_core.gwas.genes import GeneTable
 from edp_core.gwas.loci import find_loci
@@ -53,6 +54,18 @@ def test_loci_follow_the_rules(found):
     named = gwas_data.loci(found, Rules(genes=genes)).set_index("id")["gene"]
     assert named["rs100"] == "MINE"
     assert named["rs1500"] == usual.set_index("id")["gene"]["rs1500"]
+
+
+def test_loci_of_several_results_have_the_genes_of_the_user_s_table(found):
+    ids = list(found.loci["id"])
+    mine = GeneTable({ids[0]: "MINE"}, {}, n_rows=1, n_empty=0, n_duplicates=0)
+    named = gwas_data.loci(found, Rules(genes=mine))
+    together = union({"one": named.iloc[:1], "two": named.iloc[1:]})
+    assert gwas_data.genes_of(together, [named.iloc[:1], named.iloc[1:]]) == list(
+        named["gene"]
+    )
+    assert named["gene"].iloc[0] == "MINE"
+    assert found.loci["gene"].iloc[0] != "MINE"
 
 
 def test_loci_found_again_are_those_of_all_variants(found):

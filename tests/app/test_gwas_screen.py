@@ -237,6 +237,8 @@ def test_two_results_share_what_the_science_says(screen, with_results):
     shown = numbers(at)
     assert shown["Found in both"] == str(len(one) - len(lost))
     assert shown["Found in either"] == str(len(one) + len(gained))
+    beside = table_with(crawl(at), "place", "gene", "where")
+    assert set(one["gene"]) | set(two["gene"]) == set(beside["gene"])
     looked_up = table_with(crawl(at), "beta2", "replicated")
     row = looked_up.set_index("gene").loc["PNPLA3"]
     assert bool(row["replicated"]) and row["log10p2"] > 30
