@@ -109,7 +109,7 @@ def test_run_says_what_it_does_and_no_eid(call, raw_study, copy_of):
     folder = copy_of(raw_study)
     code, said = call("run", folder, "--only", "ingest")
     assert code == 0
-    steps = ["cohort", "phenome"]
+    steps = ["cohort", "phenome", "genotypes"]
     for organ in ("liver", "kidney"):
         steps += [f"images/{organ}", f"thumbnails/{organ}"]
     for step in steps:
