@@ -140,6 +140,15 @@ def _known_columns(
     ]
 
 
+def numbers_of(organ: str) -> list[str]:
+    """Columns of numbers, those measured of the organ (its volume) first."""
+    names = known_columns(numbers=True)
+    measured = inputs().measured
+    own = [name for name in names if measured.get(name) == f"images/{organ}"]
+    other = [name for name in names if name.startswith(organ) and name not in own]
+    return [*own, *other, *(name for name in names if name not in {*own, *other})]
+
+
 def phenotype(spec: Spec) -> Phenotype:
     """Evaluate a recipe, or take what was evaluated before."""
     # the name does not change the numbers, so it is not part of what is remembered

@@ -61,7 +61,7 @@ def controls(choice: Choice) -> Drawn | None:
     if method == "Axis or PC":
         return _axis(choice)
     if method == "Column" or choice.code is None:
-        return _column()
+        return _column(choice.organ)
     code = choice.code
     if method == "Code":
         return Drawn(recipes.code_itself(code), recipes.name_of(code, "code"), code)
@@ -177,8 +177,8 @@ def _where_cases_are(choice: Choice, code: str) -> None:
         st.caption(f"Most cases are in cluster {', '.join(told)}.")
 
 
-def _column() -> Drawn | None:
-    numbers = data.known_columns(numbers=True)
+def _column(organ: str) -> Drawn | None:
+    numbers = data.numbers_of(organ)
     if not numbers:
         st.info(
             "The participants table has no column of numbers. A principal component "

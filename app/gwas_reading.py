@@ -121,7 +121,7 @@ def _from_folder(build: str, n: int | None, trait: str | None) -> None:
     edited = st.data_editor(
         table,
         hide_index=True,
-        key=f"found_{len(gwas_data.names())}_{len(found)}",
+        key=f"found_{len(gwas_data.names())}_{len(found)}_{int(table['read'].sum())}",
         column_config=COLUMNS,
         column_order=["read", "name", "files", "count", "size"],
         disabled=["files", "count", "size"],
@@ -142,15 +142,18 @@ def _from_folder(build: str, n: int | None, trait: str | None) -> None:
 
 
 def _listed(found: list[Group]) -> pd.DataFrame:
-    """Results that lie there, with names for them; those not yet read are ticked."""
+    """Results that lie there, with names for them; those still to read are ticked."""
     held = {name: gwas_data.result(name).summary for name in gwas_data.names()}
     already = {tuple(summary["files"]) for summary in held.values()}
+    read = [job.task for job in jobs().of(_study()) if job.state != "refused"]
+    now = {task.files for task in read}
     traits, taken = list(gwas_data.specs()), [*held]
     rows = []
     for group in found:
         name = suggested(group.shown, traits=traits, taken=taken)
         taken.append(name)
         known = tuple(file.name for file in group.files) in already
+        known |= tuple(map(str, group.files)) in now
         rows.append((not known, name, group.shown, len(group.files), group.n_bytes))
     table = pd.DataFrame(rows, columns=["read", "name", "files", "count", "size"])
     return table.assign(size=table["size"] / 1e6)
@@ -201,7 +204,12 @@ def _check(names: list[str]) -> None:
     if len(set(names)) < len(names):
         raise InputError("Two results have one name", "give each a name of its own")
     busy = {job.task.name for job in jobs().of(_study()) if job.state != "refused"}
-    twice = sorted(set(names) & (busy | set(gwas_data.names())))
+    if reading := sorted(set(names) & busy):
+        raise InputError(
+            f"{', '.join(reading)} is being read or waits to be",
+            "wait for it, or give another name",
+        )
+    twice = sorted(set(names) & set(gwas_data.names()))
     if twice:
         raise InputError(
             f"There is a result called {', '.join(twice)} already",

@@ -168,15 +168,10 @@ def _against(
 
 def _column(organ: str) -> str:
     """The column to compare with, the organ's volume first."""
-    names = data.known_columns(numbers=True)
-    measured = data.inputs().measured
-    own = [name for name in names if measured.get(name) == f"images/{organ}"]
-    other = [name for name in names if name.startswith(organ) and name not in own]
-    rest = [name for name in names if name not in {*own, *other}]
     return str(
         st.selectbox(
             "Column to compare with",
-            [*own, *other, *rest],
+            data.numbers_of(organ),
             key="compare_column",
             bind="query-params",
             format_func=data.caption,

@@ -70,7 +70,7 @@ def command(
         _say(f"{name} is removed; the files it was read from are as they were.")
         return
     if not files:
-        raise InputError(f"No file is given for {name}", "give its result files")
+        raise InputError(f"No file is given for {name!r}", "give its result files")
     with store.use():
         sweep(store)
         with Reporter(console, quiet=quiet).step(f"gwas {name}") as report:
