@@ -136,9 +136,13 @@ def written(variants: pd.DataFrame, found: Association, *, n: int) -> bytes:
         "EXTRA": np.full(len(told), extra),
     }
     out = io.BytesIO()
-    head = pa_csv.WriteOptions(delimiter=" ", quoting_style="none")
+    rows_alone = pa_csv.WriteOptions(
+        include_header=False, delimiter=" ", quoting_style="none"
+    )
     with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1, mtime=0) as file:
-        pa_csv.write_csv(pa.table(columns), file, head)
+        # pyarrow would put the names between quotation marks
+        file.write((" ".join(columns) + "\n").encode())
+        pa_csv.write_csv(pa.table(columns), file, rows_alone)
     return out.getvalue()
 
 
