@@ -14,7 +14,9 @@ ICON = Path(__file__).with_name("icon.svg")
 st.set_page_config(page_title="EDP Studio", page_icon=ICON, layout="wide")
 st.html(
     "<style>.stMainBlockContainer {padding-top: 3rem}"
-    ":has(> [class*='st-key-hidden']) {display: none}</style>"
+    ":has(> [class*='st-key-hidden']) {display: none}"
+    "@media (max-width: 1000px) {.stMain .stColumn {min-width: min(100%, 13rem)}}"
+    "</style>"
 )
 page = st.navigation(routes())
 with errors.shown():
