@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import (
+    bases,
     charts,
     curve,
     figures,
@@ -42,8 +43,9 @@ def tabs(
     shown
         The live GWAS; `None` where there are no genotypes.
     """
-    # without genotypes the first tab would be an empty one
-    first = TABS[0] if shown is not None else TABS[1]
+    # without genotypes the first tab would be an empty one; a score that is refused
+    # must not change which one it is
+    first = TABS[0] if bases.there(choice.organ, choice.encoder) else TABS[1]
     gwas, seen, few, strong, probed = st.tabs(
         TABS, default=first, key="look", bind="query-params", on_change="rerun"
     )

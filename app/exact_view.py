@@ -14,8 +14,9 @@ from app.live_runs import Asked
 
 PATIENT = 60.0
 """A pass that is thought to take longer than these seconds waits for a click."""
-EVERY = 0.7
-"""Seconds between two looks."""
+EVERY = 2.0
+"""Seconds between two looks: each rerun of any session may end a file that another
+session has just asked to download, so looks are few."""
 
 
 def follow(wanted: Sequence[tuple[str, Asked]]) -> None:

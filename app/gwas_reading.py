@@ -250,7 +250,7 @@ def _progress() -> None:
         _watch()
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=2.0)
 def _watch() -> None:
     """Readings that run, wait or failed; the page is drawn anew when one is done."""
     held = jobs().of(_study())

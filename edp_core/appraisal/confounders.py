@@ -101,6 +101,8 @@ def _one(y: Floats, participants: pd.DataFrame, name: str) -> Correlation:
         return nothing
     low, high = ratio_interval(r2, n=n, **df)
     r = float(np.sqrt(r2))
+    # by chance R may be so small that no population's would often be as small
+    high = max(high, r)
     return Correlation(r, low, high, log10p_r2(r2, **df), n)
 
 
