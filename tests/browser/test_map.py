@@ -174,7 +174,7 @@ def test_the_files_hold_what_is_drawn(visit, study, tmp_path):
 def alone(point: dict, points: list[dict]) -> bool:
     """Whether no other code is drawn near a point."""
     return all(
-        abs(point["x"] - other["x"]) + abs(point["y"] - other["y"]) > 12
+        abs(point["x"] - other["x"]) + abs(point["y"] - other["y"]) > 20
         for other in points
         if other["code"] != point["code"]
     )
