@@ -261,6 +261,7 @@ def read_inputs(
         vectors=vectors,
         clusters=np.array(read_array(atlas, "clusters")),
         clustering=_clustering_in(store.manifest("atlas", keys["atlas"])["settings"]),
+        umap=read_array(atlas, "umap"),
         pc_components=np.array(read_array(atlas, "pc_components")),
         sides=tuple(sorted(set(embedding.rows["side"].dropna().astype(str)) - {""})),
         of_side=of_side,

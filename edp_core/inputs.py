@@ -69,6 +69,8 @@ class Inputs:
         (n_seen, n_axes) float32.
     clusters
         (n_seen,) Leiden labels, made as ``clustering`` says.
+    umap
+        (n_seen, 2) places on the map of the atlas.
     pc_components
         (n_pcs, n_axes) principal axes of the centred embedding.
     threshold
@@ -93,6 +95,7 @@ class Inputs:
     vectors: np.ndarray | None = None
     clusters: np.ndarray | None = None
     clustering: Clustering | None = None
+    umap: np.ndarray | None = None
     pc_components: np.ndarray | None = None
     threshold: int = DEFAULT_THRESHOLD
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -139,8 +142,8 @@ class Inputs:
         def make() -> Inputs:
             seen, vectors = read(side)
             return replace(
-                self, seen=seen, vectors=vectors, clusters=None, memo=Memo(),
-                sides=(), of_side=None,
+                self, seen=seen, vectors=vectors, clusters=None, umap=None,
+                memo=Memo(), sides=(), of_side=None,
             )  # fmt: skip
 
         return self.one_sided.get(side, make)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from edp_core.errors import InputError, MissingArtifactError
-from edp_core.inputs import Inputs, group_key
+from edp_core.inputs import Inputs
+from edp_core.membership import group_of
 from edp_core.recipe import ClusterSpec, GroupSpec, IslandSpec, LikenessSpec
 from edp_core.scoring import clusters, fewshot, islands
 from edp_core.stats.ranks import rank_test
@@ -97,14 +98,7 @@ def like_group(
     spec: GroupSpec, inputs: Inputs, *, vectors: np.ndarray, seen: np.ndarray
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Likeness to a group, or to its cases of a trait, and figures."""
-    group = inputs.groups.get(spec.group)
-    eids = inputs.participants["eid"].to_numpy(str)
-    if group is None or group_key(eids, group) != spec.group:
-        raise MissingArtifactError(
-            f"The group {spec.group} of the recipe is not at hand",
-            "draw it again: groups are kept in the study they were drawn in",
-        )
-    members, others = group[seen], None
+    members, others = group_of(spec, inputs)[seen], None
     if spec.trait is not None:
         cases = inputs.phenome.cases(spec.trait)[seen]
         counted = inputs.phenome.eligible(spec.trait)[seen]

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from edp_core.outline import Polygon
 from edp_core.settings.analysis import Oversampling
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -180,13 +181,23 @@ class GroupSpec(_VectorSpec):
     """Only the members who have this code make the mean."""
     drawn_on: str | None = None
     """Code whose labels coloured the map while the group was drawn, if any."""
+    atlas: str | None = None
+    """Content key of the atlas on whose map the group was drawn."""
+    rule: Polygon | None = None
+    """How its members are found again; ``group`` then only checks them."""
     centred: bool = True
     self_excluded: bool = True
 
+    LATER: ClassVar[tuple[str, ...]] = (*_Spec.LATER, "atlas", "rule")
+
     @model_validator(mode="after")
-    def _names_its_phenome(self) -> GroupSpec:
+    def _names_what_it_needs(self) -> GroupSpec:
         if (self.trait or self.drawn_on) and self.phenome is None:
             raise ValueError("a group with a trait names its phenome")
+        if (self.rule is None) != (self.atlas is None):
+            raise ValueError("a group that was drawn on a map names its atlas")
+        if self.rule and self.rule.only != "everybody" and self.drawn_on is None:
+            raise ValueError("a group of cases or controls names the code of the map")
         return self
 
 
