@@ -14,6 +14,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app import data, state
 from app.charts import AltairChart
 from app.state import Choice
+from app.vega import spec_of
 
 HIDDEN = "—"
 """How a hidden count is written."""
@@ -162,12 +163,13 @@ def figure(
 ) -> None:
     """Draw a chart with its downloads as SVG and PNG."""
     alt_text = alt_text or name.replace("-", " ")
+    spec = spec_of(chart)
     if on_select is None:
-        st.altair_chart(chart, key=key, alt=alt_text)
+        st.vega_lite_chart(spec=spec, key=key, alt=alt_text)
     else:
         # a click on a legend stays in the browser
-        st.altair_chart(
-            chart, key=key, on_select=on_select, selection_mode="pick", alt=alt_text
+        st.vega_lite_chart(
+            spec=spec, key=key, on_select=on_select, selection_mode="pick", alt=alt_text
         )
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         st.download_button(
