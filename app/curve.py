@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import appraisal_charts, data, figures, verdict, widgets
+from app import appraisal_charts, data, explained, figures, verdict, widgets
 from edp_core import disclosure
 from edp_core.appraisal.fewshot_curve import SHARES, fewshot_curve
 from edp_core.errors import InputError
@@ -28,24 +28,28 @@ _METHOD = (
     "where it is as high, the labels add nothing."
 )
 COLUMNS: dict[str, ColumnConfig | str | None] = {
-    "share": st.column_config.NumberColumn("Labels", format="percent"),
+    "share": widgets.figure_column(
+        "Labels", "percent", explained.help("share_of_labels")
+    ),
     "drawn": "Score of",
-    "n_labels": st.column_config.NumberColumn("N labels", format="localized"),
-    "n_members": st.column_config.NumberColumn(
-        "N in the cluster",
-        format="localized",
-        help="Kept cases in the cluster, mean of the draws.",
+    "n_labels": widgets.count_column("N labels", explained.help("n_labels")),
+    "n_members": widgets.count_column("N in the cluster", explained.help("n_members")),
+    "pearson": widgets.figure_column("r", "%.3f", explained.help("pearson", _METHOD)),
+    "pearson_low": widgets.figure_column(
+        "2.5 %", "%.3f", explained.help("percentile_band")
     ),
-    "pearson": st.column_config.NumberColumn("r", format="%.3f", help=_METHOD),
-    "pearson_low": st.column_config.NumberColumn("2.5 %", format="%.3f"),
-    "pearson_high": st.column_config.NumberColumn("97.5 %", format="%.3f"),
-    "spearman": st.column_config.NumberColumn("Spearman", format="%.3f"),
-    "same_cluster": st.column_config.NumberColumn(
+    "pearson_high": widgets.figure_column(
+        "97.5 %", "%.3f", explained.help("percentile_band")
+    ),
+    "spearman": widgets.figure_column(
+        "Spearman", "%.3f", explained.help("spearman", _METHOD)
+    ),
+    "same_cluster": widgets.figure_column(
         "Same cluster",
-        format="percent",
-        help="Share of the draws that choose the cluster all labels choose.",
+        "percent",
+        "Share of the draws that choose the cluster all labels choose.",
     ),
-    "scored": "Draws scored",
+    "scored": widgets.count_column("Draws scored", explained.help("n_draws")),
     "reason": st.column_config.TextColumn("Note", width="medium"),
 }
 

@@ -10,7 +10,15 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import genome, gwas_data, gwas_effective, gwas_rules, gwas_sets, widgets
+from app import (
+    explained,
+    genome,
+    gwas_data,
+    gwas_effective,
+    gwas_rules,
+    gwas_sets,
+    widgets,
+)
 from app.gwas_data import UNKNOWN, Rules
 
 COLUMNS: dict[str, ColumnConfig | str | None] = {
@@ -23,8 +31,12 @@ COLUMNS: dict[str, ColumnConfig | str | None] = {
     "method": "Method",
     "runs": widgets.count_column("Results", "How many results the row is of."),
     "n": st.column_config.TextColumn("N", help="Most people of any of them."),
-    "lambda": widgets.figure_column("λ", "%.3f", "At the median; median of a family."),
-    "loci": widgets.count_column("Loci", "Of a family: of any of them, each once."),
+    "lambda": widgets.figure_column(
+        "λ", "%.3f", explained.help("lambda", "Of a family: the median of theirs.")
+    ),
+    "loci": widgets.count_column(
+        "Loci", explained.help("loci", "Of a family: of any of them, each once.")
+    ),
     "unique": widgets.count_column("Unique", "Loci no other row has."),
     "shared": widgets.count_column("Shared", "Loci the baseline has too."),
     "new": widgets.count_column("New", "Loci the baseline has not."),
@@ -223,7 +235,7 @@ def _two_sets(sets: gwas_sets.Sets, loci: Loci, rules: Rules) -> None:
     }
     for cell, (title, (count, under)) in zip(cells, shown.items(), strict=True):
         with cell:
-            widgets.number(title, count, under=under)
+            widgets.number(title, count, under=under, help=explained.help("loci"))
     if both.empty:
         return
     table = pd.DataFrame(

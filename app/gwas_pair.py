@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data, genome, gwas_data, gwas_rules, widgets
+from app import data, explained, genome, gwas_data, gwas_rules, widgets
 from app.gwas_data import Rules
 from app.manhattan import miami
 from edp_core.gwas.compare import gained_lost, union
@@ -19,14 +19,22 @@ REPLICATION: dict[str, ColumnConfig | str | None] = {
     "gene": "Gene",
     "id": "Lead variant",
     "effect_allele": "Effect",
-    "log10p": widgets.figure_column("−log₁₀ p", "%.2f", "In the first result."),
-    "beta": widgets.figure_column("β", "%.4f", "In the first result."),
-    "beta2": widgets.figure_column("β there", "%.4f", "Of the same effect allele."),
-    "se2": widgets.figure_column("SE there", "%.4f"),
-    "log10p2": widgets.figure_column("−log₁₀ p there", "%.2f"),
+    "log10p": widgets.figure_column(
+        "−log₁₀ p", "%.2f", explained.help("gwas_log10p", "In the first result.")
+    ),
+    "beta": widgets.figure_column(
+        "β", "%.4f", explained.help("gwas_beta", "In the first result.")
+    ),
+    "beta2": widgets.figure_column(
+        "β there", "%.4f", explained.help("gwas_beta", "Of the same effect allele.")
+    ),
+    "se2": widgets.figure_column("SE there", "%.4f", explained.help("se")),
+    "log10p2": widgets.figure_column(
+        "−log₁₀ p there", "%.2f", explained.help("gwas_log10p")
+    ),
     "same_sign": st.column_config.CheckboxColumn("Same sign"),
     "replicated": st.column_config.CheckboxColumn(
-        "Replicated", help="Same sign, and p below 0.05 / number of loci looked up."
+        "Replicated", help=explained.help("replicated")
     ),
     "reason": st.column_config.TextColumn("Why not looked up", width="medium"),
 }
@@ -118,7 +126,7 @@ def _shared(
     under = [f"{len(only_above)} only here", f"{len(only_below)} only here", None, None]
     for cell, (title, count), below in zip(cells, counts.items(), under, strict=True):
         with cell:
-            widgets.number(title, count, under=below)
+            widgets.number(title, count, under=below, help=explained.help("loci"))
     if table.empty:
         return
     shown = pd.DataFrame(

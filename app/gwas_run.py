@@ -8,6 +8,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import (
     data,
+    explained,
     genome,
     gwas_data,
     gwas_effective,
@@ -27,24 +28,24 @@ COLUMNS: dict[str, ColumnConfig | str | None] = {
     "gene": st.column_config.TextColumn(
         "Gene", help="Nearest protein-coding gene of the lead, or of your table."
     ),
-    "log10p": widgets.figure_column("−log₁₀ p", "%.2f", widgets.LOG10P),
+    "log10p": widgets.figure_column("−log₁₀ p", "%.2f", explained.help("gwas_log10p")),
     "id": "Lead variant",
     "effect_allele": st.column_config.TextColumn(
         "Effect", help="Allele that β and the frequency are of."
     ),
     "other_allele": "Other",
-    "af": widgets.figure_column("Frequency", "%.3f", "Of the effect allele."),
-    "beta": widgets.figure_column("β", "%.4f", "Of the effect allele."),
-    "se": widgets.figure_column("SE", "%.4f"),
-    "width_kb": widgets.figure_column(
-        "Width, kb", "%.0f", "From its first to its last significant variant."
+    "af": widgets.figure_column("Frequency", "%.3f", explained.help("af")),
+    "beta": widgets.figure_column("β", "%.4f", explained.help("gwas_beta")),
+    "se": widgets.figure_column("SE", "%.4f", explained.help("se")),
+    "width_kb": widgets.figure_column("Width, kb", "%.0f", explained.help("width_kb")),
+    "n_variants": widgets.count_column("Variants", explained.help("n_variants")),
+    "n": widgets.count_column(
+        "N", explained.help("n", "Of the lead, to the nearest ten.")
     ),
-    "n_variants": widgets.count_column("Variants", "Significant ones of the locus."),
-    "n": widgets.count_column("N", "Of the lead, to the nearest ten."),
 }
 DROPPED = {
     "reason": st.column_config.TextColumn("Why", width="large"),
-    "count": widgets.count_column("Rows"),
+    "count": widgets.count_column("Rows", "Lines of the file."),
     "dropped": st.column_config.CheckboxColumn(
         "Left out", help="Ticked: the rows are not in the result. Else only noticed."
     ),
@@ -102,14 +103,15 @@ def figures(found: GwasResult, loci: pd.DataFrame) -> None:
     cells = st.columns(4)
     with cells[0]:
         strongest = f"strongest −log₁₀ p {summary['log10p_max']:.1f}"
-        widgets.number("Loci", len(loci), under=strongest)
+        widgets.number("Loci", len(loci), under=strongest, help=explained.help("loci"))
     with cells[1]:
         widgets.number(
             "λ at the median",
             found.lambdas.get(0.5, float("nan")),
             under=_tail(found),
-            help="Genomic inflation: observed χ² over that expected, at the median of "
-            "p. Under the QQ plot's title at other quantiles.",
+            help=explained.help(
+                "lambda", "Under the QQ plot's title at other quantiles."
+            ),
         )
     with cells[2]:
         widgets.number(
@@ -120,7 +122,12 @@ def figures(found: GwasResult, loci: pd.DataFrame) -> None:
             "the difference to another number would tell of few.",
         )
     with cells[3]:
-        widgets.number("Variants", found.n_variants, under=found.build)
+        widgets.number(
+            "Variants",
+            found.n_variants,
+            under=found.build,
+            help=explained.help("n_variants"),
+        )
 
 
 def _tail(found: GwasResult) -> str | None:

@@ -9,6 +9,7 @@ from app import (
     data,
     errors,
     exact_view,
+    explained,
     figures,
     live_choice,
     live_rare,
@@ -38,14 +39,11 @@ POOR = 0.8
 """R² of the projection below which a preview is warned of."""
 WIDTH = 640
 """Pixels the figure has beside the controls in a window of common width."""
-R2 = (
-    "Share of the score's variance (after the covariates) that its projection on the "
-    "axes of the embedding keeps. At 1 the preview is the ordinary regression on "
-    "the genotypes, number for number. Below it the preview tests the projection: χ² "
-    "of a variant that has no effect come out smaller by about this factor, so peaks "
-    "are a little too low. Out-of-fold scores and ranks are not linear in the axes; an "
-    "exact pass over all genotypes replaces the preview when it is done. Neither is "
-    "a mixed model: the final run is regenie's."
+R2 = explained.help(
+    "preview_r2",
+    "Out-of-fold scores and ranks are not linear in the axes; an exact pass over all "
+    "genotypes replaces the preview when it is done. Neither is a mixed model: the "
+    "final run is regenie's.",
 )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import figures, genome
+from app import explained, figures, genome, widgets
 from app.live_choice import LOCI, Against
 from app.live_runs import Asked, Panel
 from edp_core.disclosure import disclose
@@ -23,22 +23,16 @@ COLUMNS: dict[str, ColumnConfig | str | None] = {
     "gene": st.column_config.TextColumn(
         "Nearest gene", help="Protein-coding, GENCODE; two names: inside both."
     ),
-    "log10p": st.column_config.NumberColumn("−log₁₀ p", format="%.2f"),
-    "beta": st.column_config.NumberColumn(
-        "β", format="%.4f", help="SD of the phenotype per effect allele."
-    ),
-    "se": st.column_config.NumberColumn("SE", format="%.4f"),
+    "log10p": widgets.figure_column("−log₁₀ p", "%.2f", explained.help("gwas_log10p")),
+    "beta": widgets.figure_column("β", "%.4f", explained.help("gwas_beta")),
+    "se": widgets.figure_column("SE", "%.4f", explained.help("se")),
     "effect_allele": "Effect allele",
     "other_allele": "Other",
-    "af": st.column_config.NumberColumn(
-        "Frequency", format="%.3f", help="Of the effect allele, among these people."
-    ),
+    "af": widgets.figure_column("Frequency", "%.3f", explained.help("af")),
     "id": "Variant",
-    "start": st.column_config.NumberColumn("Locus from", format="localized"),
-    "end": st.column_config.NumberColumn("to", format="localized"),
-    "variants": st.column_config.NumberColumn(
-        "Variants", format="localized", help="Below p = 5·10⁻⁸ in the locus."
-    ),
+    "start": widgets.count_column("Locus from", explained.help("position")),
+    "end": widgets.count_column("to", explained.help("position")),
+    "variants": widgets.count_column("Variants", explained.help("n_variants")),
     "of": st.column_config.TextColumn("p, β of", help="Exact, or the preview's R²."),
 }
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import streamlit as st
 
-from app import bases, live_gwas, live_loci, live_runs, qq_plot, widgets
+from app import bases, explained, live_gwas, live_loci, live_runs, qq_plot, widgets
 from app.live_loci import Shown, kind_of
 from edp_core.gwas.association import Association
 from edp_core.phenotype import Phenotype
@@ -87,8 +87,7 @@ def _quantiles(shown: Shown, score: Phenotype, name: str) -> None:
         f"N = {live_gwas.stated(shown.now, score)}. λ at the median of p "
         f"{live_loci.inflation(shown.now)}; grey: 95 % of what chance gives the "
         "smallest stratum.",
-        help="A score many variants act on has λ above 1 without any confounding. The "
-        "preview's λ is too low by about its R².",
+        help=explained.help("lambda"),
     )
     _whole(shown, score, name)
 

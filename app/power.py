@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import appraisal_charts, data, figures, verdict, widgets
+from app import appraisal_charts, data, explained, figures, verdict, widgets
 from edp_core.appraisal.power import (
     FREQUENCIES,
     GENOME_WIDE,
@@ -43,22 +43,24 @@ _THROUGH = (
 WHOLE = ", of the whole cohort, not only of people with images"
 TITLES = {"n": "N", "n_cases": "Cases", "n_effective": "Effective N"}
 COLUMNS: dict[str, ColumnConfig | str | None] = {
-    "frequency": st.column_config.NumberColumn("Allele frequency", format="%.3f"),
-    "n": st.column_config.NumberColumn("N", format="localized"),
-    "beta": st.column_config.NumberColumn(
-        "Effect on the score, SD per allele", format="%.3f", help=_METHOD
+    "frequency": widgets.figure_column(
+        "Allele frequency", "%.3f", explained.help("af")
     ),
-    "variance_explained": st.column_config.NumberColumn(
-        "Variance explained", format="percent"
+    "n": widgets.count_column("N", explained.help("n")),
+    "beta": widgets.figure_column(
+        "Effect on the score, SD per allele",
+        "%.3f",
+        explained.help("minimum_effect"),
     ),
-    "beta_through_code": st.column_config.NumberColumn(
-        "through the code", format="%.3f", help=_THROUGH
+    "variance_explained": widgets.figure_column(
+        "Variance explained", "percent", explained.help("variance_explained")
     ),
-    "odds_ratio": st.column_config.NumberColumn(
-        "Odds ratio of the code", format="%.2f", help=_METHOD
+    "beta_through_code": widgets.figure_column("through the code", "%.3f", _THROUGH),
+    "odds_ratio": widgets.figure_column(
+        "Odds ratio of the code", "%.2f", explained.help("minimum_odds")
     ),
-    "n_cases": st.column_config.NumberColumn("Cases", format="localized"),
-    "n_effective": st.column_config.NumberColumn("Effective N", format="localized"),
+    "n_cases": widgets.count_column("Cases", explained.help("n_cases")),
+    "n_effective": widgets.count_column("Effective N", explained.help("n_effective")),
     "note": st.column_config.TextColumn("No odds ratio because", width="medium"),
 }
 
@@ -256,15 +258,16 @@ def _lines(found: pd.DataFrame) -> pd.DataFrame:
 
 def _numbers(sizes: Sizes) -> None:
     """N, cases and effective N, beside each other."""
-    shown: list[tuple[str, str, str | None]] = []
+    shown: list[tuple[str, str, str | None, str]] = []
     if sizes.n is not None:
-        shown.append(("N of the score", sizes.said("n"), None))
+        shown.append(("N of the score", sizes.said("n"), None, "n"))
     if sizes.n_effective is not None:
         balanced = "of a study half cases, half controls"
-        shown.append(("Cases of the code", sizes.said("n_cases"), None))
-        shown.append(("Effective N of the code", sizes.said("n_effective"), balanced))
-    for column, (text, value, under) in zip(
+        shown.append(("Cases of the code", sizes.said("n_cases"), None, "n_cases"))
+        told = sizes.said("n_effective")
+        shown.append(("Effective N of the code", told, balanced, "n_effective"))
+    for column, (text, value, under, key) in zip(
         st.columns(max(len(shown), 1)), shown, strict=False
     ):
         with column:
-            widgets.number(text, value, under=under)
+            widgets.number(text, value, under=under, help=explained.help(key))

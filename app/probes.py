@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import appraisal_charts, data, figures, widgets
+from app import appraisal_charts, data, explained, figures, widgets
 from app.state import Choice
 from edp_core.disclosure import disclose
 from edp_core.store import read_table
@@ -21,22 +21,15 @@ _METHOD = (
 COLUMNS: dict[str, ColumnConfig | str | None] = {
     "target_name": "Predicted",
     "predictor": "From",
-    "mae": st.column_config.NumberColumn(
-        "Mean error", format="%.2f", help="Mean absolute error, in its unit."
-    ),
-    "r2": st.column_config.NumberColumn(
-        "R²", format="percent", help="1 − squared error / variance; out of fold it can "
-        "be below 0."
-    ),
-    "r": st.column_config.NumberColumn("r", format="%.3f"),
-    "r_low": st.column_config.NumberColumn("95 % from", format="%.3f"),
-    "r_high": st.column_config.NumberColumn("to", format="%.3f"),
-    "n": st.column_config.NumberColumn("N", format="localized"),
-    "axes": st.column_config.NumberColumn(
-        "Axes", help="Numbers predicted from: axes of the embedding, or 1."
-    ),
+    "mae": widgets.figure_column("Mean error", "%.2f", explained.help("mae")),
+    "r2": widgets.figure_column("R²", "percent", explained.help("r2_out_of_fold")),
+    "r": widgets.figure_column("r", "%.3f", explained.help("pearson")),
+    "r_low": widgets.figure_column("95 % from", "%.3f", explained.help("pearson")),
+    "r_high": widgets.figure_column("to", "%.3f", explained.help("pearson")),
+    "n": widgets.count_column("N", explained.help("n")),
+    "axes": widgets.count_column("Axes", explained.help("n_axes")),
     "reason": "Note",
-}  # fmt: skip
+}
 
 
 def draw(choice: Choice) -> None:

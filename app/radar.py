@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import appraisal_charts, data, figures, verdict, widgets
+from app import appraisal_charts, data, explained, figures, verdict, widgets
 from edp_core import disclosure
 from edp_core.appraisal.radar import confounder_radar, radar_factors
 from edp_core.phenotype import Phenotype
@@ -16,35 +16,25 @@ from edp_core.recipe import SPEC, ColumnSpec, Spec, VectorSpec
 
 MUCH = 0.05
 """Partial R² from which a factor is warned of."""
-_PARTIAL = (
-    "Partial R² = (RSS without the factor − RSS of all) / RSS without it: the share of "
-    "the score that the factor alone explains once all the others are known. F-test; "
-    "interval from the noncentral F (Steiger 2004), of the share in the population. In "
-    "small samples R² lies too high and may lie outside it: the point drawn is the "
-    "adjusted one."
-)
+_PARTIAL = explained.help("partial_r2")
 COLUMNS: dict[str, ColumnConfig | str | None] = {
     "factor": "Factor",
     "score": "Score",
-    "partial_r2": st.column_config.NumberColumn(
-        "Partial R²", format="percent", help=_PARTIAL
+    "partial_r2": widgets.figure_column("Partial R²", "percent", _PARTIAL),
+    "partial_adjusted_r2": widgets.figure_column(
+        "adjusted", "percent", explained.help("adjusted_r2", "Drawn as the point.")
     ),
-    "partial_adjusted_r2": st.column_config.NumberColumn(
-        "adjusted",
-        format="percent",
-        help="max(0, 1 − (1 − R²)(d + df)/d) at d "
-        "residual degrees of freedom: R² less what chance adds. Drawn as the point.",
+    "partial_low": widgets.figure_column("95 % from", "percent", _PARTIAL),
+    "partial_high": widgets.figure_column("to", "percent", _PARTIAL),
+    "partial_log10p": widgets.figure_column(
+        "−log₁₀ p", "%.1f", explained.help("f_test")
     ),
-    "partial_low": st.column_config.NumberColumn("95 % from", format="percent"),
-    "partial_high": st.column_config.NumberColumn("to", format="percent"),
-    "partial_log10p": st.column_config.NumberColumn("−log₁₀ p", format="%.1f"),
-    "marginal_r2": st.column_config.NumberColumn(
-        "R² alone", format="percent", help="Of the factor by itself."
+    "marginal_r2": widgets.figure_column(
+        "R² alone", "percent", explained.help("r2", "Of the factor by itself.")
     ),
-    "n_known": st.column_config.NumberColumn(
+    "n_known": widgets.count_column(
         "N known",
-        format="localized",
-        help="Participants with a score whose factor is known. Missing values take the "
+        "Participants with a score whose factor is known. Missing values take the "
         "mean and an indicator, so every row rests on the same participants.",
     ),
     "reason": "Note",

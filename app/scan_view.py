@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import chapters, data, vocabulary, widgets
+from app import chapters, data, explained, vocabulary, widgets
 from app.state import Choice
 from edp_core.disclosure import about
 
@@ -17,16 +17,8 @@ ORDER = (
     "code", "name", "n_cases", "auc", "log10p", "baseline_auc", "increment",
     "n_controls", "auc_low", "auc_high", "chapter", "sex", "reason",
 )  # fmt: skip
-CONSTANT = (
-    " What does not vary among those who count adds nothing: sex, for a code counted "
-    "in one sex only."
-)
 TABLE = "scan_table"
 """Key of the table of codes."""
-OUT_OF_FOLD = (
-    "Area under the ROC curve of scores from models that never saw the participant. "
-    "Interval: DeLong, widened because pooled folds are not independent."
-)
 BALANCED = {
     "none": "classes as they are",
     "expected": "classes balanced by SMOTE in closed-form expectation",
@@ -71,24 +63,12 @@ def columns(table: pd.DataFrame) -> dict[str, ColumnConfig | str | None]:
     found: dict[str, ColumnConfig | str | None] = {
         "code": text("Code", help="Click a row's left edge to pick its code."),
         "name": text("Name", width="medium"),
-        "auc": number("AUC", "%.3f", OUT_OF_FOLD),
-        "log10p": number(
-            "−log₁₀ p",
-            "%.2f",
-            "Wilcoxon rank-sum test; its z is divided by √2, since pooled out-of-fold "
-            "scores are not independent of each other. " + widgets.LOG10P,
-        ),
-        "n_cases": widgets.count_column(
-            "Cases", "Participants with an embedding who have the code."
-        ),
-        "n_controls": widgets.count_column(
-            "Controls",
-            "Participants without it who count: not those of the other sex, nor those "
-            "with another code of a phecode's exclusion range, nor those of whom it is "
-            "not known. Where anybody does not count the number is rounded.",
-        ),
-        "auc_low": number("AUC 95 % from", "%.3f", "Lower end of the interval."),
-        "auc_high": number("to", "%.3f", "Upper end of the interval."),
+        "auc": number("AUC", "%.3f", explained.help("auc")),
+        "log10p": number("−log₁₀ p", "%.2f", explained.help("wilcoxon")),
+        "n_cases": widgets.count_column("Cases", explained.help("n_cases")),
+        "n_controls": widgets.count_column("Controls", explained.help("n_controls")),
+        "auc_low": number("AUC 95 % from", "%.3f", explained.help("auc")),
+        "auc_high": number("to", "%.3f", explained.help("auc")),
         "chapter": text("Chapter", help="Chapter, category or table of the code."),
         "sex": text("Sex", help="Counted in one sex only."),
         "reason": text("Not tested because", help="Empty where it was tested."),
@@ -99,9 +79,9 @@ def columns(table: pd.DataFrame) -> dict[str, ColumnConfig | str | None]:
         "baseline_auc": number(
             "Baseline AUC",
             "%.3f",
-            f"The same discriminant on {of} alone, in the same folds." + CONSTANT,
+            explained.help("baseline_auc", f"Here: {of}."),
         ),
-        "increment": number("Increment", "%+.3f", f"AUC minus that of {of}."),
+        "increment": number("Increment", "%+.3f", explained.help("increment")),
     }
 
 
@@ -131,28 +111,29 @@ def facts(row: pd.Series) -> None:
     """Figures of one code of the scan."""
     first, second = st.columns(2)
     with first:
-        widgets.number("Cases", row["n_cases"])
+        widgets.number("Cases", row["n_cases"], help=explained.help("n_cases"))
         widgets.number(
             "AUC, out of fold",
             row["auc"],
             under=widgets.interval(row["auc_low"], row["auc_high"]),
-            help=f"{OUT_OF_FOLD} {how()}.",
+            help=explained.help("auc", f"{how()}."),
         )
     with second:
-        widgets.number("Controls", row["n_controls"])
+        controls = explained.help("n_controls")
+        widgets.number("Controls", row["n_controls"], help=controls)
         if of := str(row["baseline"]):
             widgets.number(
                 "Baseline AUC",
                 row["baseline_auc"],
                 under=f"increment {row['increment']:+.3f}",
-                help=f"The same discriminant on {of} alone, in the same folds.",
+                help=explained.help("baseline_auc", f"Here: {of}."),
             )
     said = f" Baseline: {of}." if of else ""
     if of and row["sex"]:
         said += " Sex does not vary among those who count, and adds nothing."
     st.caption(
         f"−log₁₀ p = {row['log10p']:.2f} (Wilcoxon, √2-corrected).{said}",
-        help=widgets.LOG10P,
+        help=explained.help("wilcoxon"),
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data, widgets
+from app import data, explained, widgets
 from app.charts import CASE, CONTROL, AltairChart, rule
 from app.state import Choice
 
@@ -18,18 +18,7 @@ MARKS = (
     (0.0, "unstable"),
 )
 """Least mean Jaccard similarity → what it says, by Hennig's documentation of fpc."""
-JACCARD = (
-    "Participants are drawn with replacement and clustered anew; of the new clusters "
-    "the one most like this is found by Jaccard's index, members in both / members in "
-    "either. Mean over the samples, and the middle 95 % of them (Hennig 2007). From "
-    "0.75 stable, from 0.85 highly so; from 0.6 there is a pattern, but who belongs to "
-    "it is doubtful; below it is not to be trusted. Stable means found again in people "
-    "of the same kind, not real."
-)
-ARI = (
-    "Adjusted Rand index with the clusters shown: 1 = the same partition, 0 = as alike "
-    "as by chance."
-)
+JACCARD = explained.help("jaccard")
 COMPARISON: dict[str, ColumnConfig | str | None] = {
     "method": st.column_config.TextColumn(
         "Algorithm",
@@ -37,16 +26,17 @@ COMPARISON: dict[str, ColumnConfig | str | None] = {
         "both on centred unit vectors. The first row is the one shown.",
     ),
     "resolution": widgets.figure_column(
-        "Resolution", "%.2f", "γ of Leiden: higher gives more and smaller clusters."
+        "Resolution", "%.2f", explained.help("resolution")
     ),
-    "seed": st.column_config.NumberColumn("Seed", format="%d"),
-    "n_clusters": widgets.count_column("Clusters", "Clusters found."),
-    "adjusted_rand": widgets.figure_column("ARI", "%.3f", ARI),
+    "seed": st.column_config.NumberColumn(
+        "Seed", format="%d", help="Of the algorithm's random numbers."
+    ),
+    "n_clusters": widgets.count_column("Clusters", "Clusters the algorithm found."),
+    "adjusted_rand": widgets.figure_column(
+        "ARI", "%.3f", explained.help("adjusted_rand", "With the clusters shown.")
+    ),
     "modularity": widgets.figure_column(
-        "Modularity",
-        "%.3f",
-        "Of the weighted neighbour graph at resolution 1, for all alike: the share of "
-        "edges within clusters less that expected by chance.",
+        "Modularity", "%.3f", explained.help("modularity")
     ),
 }
 METHODS = {"leiden": "Leiden", "ward": "Ward"}
@@ -190,5 +180,7 @@ def _seeds(others: pd.DataFrame) -> None:
         f"ARI over {len(seeds)} other seeds",
         float(seeds.mean()),
         under=f"{seeds.min():.3f}–{seeds.max():.3f}, N = {int(first['n']):,}",
-        help=ARI + " Mean and range of Leiden with other seeds.",
+        help=explained.help(
+            "adjusted_rand", "Mean and range of Leiden with other seeds."
+        ),
     )

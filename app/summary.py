@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import charts, data, figures, routes, widgets
+from app import charts, data, explained, figures, routes, widgets
 from app.state import Choice
 from edp_core.checkout import describe_encoder, told_of_adoption
 from edp_core.disclosure import mask_count
@@ -35,22 +35,25 @@ def numbers(choice: Choice, ready: set[str]) -> None:
     used = mask_count(used_of(people), study.disclosure.threshold) if people else None
     what = "vectors" if study.is_given(choice.encoder) else "images"
     atlas = f"atlas/{pair}" in ready
-    shown: list[tuple[str, object]] = [(f"With {choice.organ} {what}", used)]
+    shown: list[tuple[str, object, str]] = [
+        (f"With {choice.organ} {what}", used, "n"),
+    ]
     bare = _without_diagnoses()
     if bare:
         held = data.atlas_array(*_pair(choice), "pc_components").shape if atlas else ()
-        shown.append(("Axes of the embedding", held[1] if held else None))
-        shown.append(("Principal components", held[0] if held else None))
+        shown.append(("Axes of the embedding", held[1] if held else None, "n_axes"))
+        shown.append(("Principal components", held[0] if held else None, "n_axes"))
     else:
         scan = data.scan(*_pair(choice)) if f"scan/{pair}" in ready else None
         tested = None if scan is None else int((scan["reason"] == "").sum())
         least = study.analysis.min_cases
-        shown.append(("Codes shown", None if scan is None else len(scan)))
-        shown.append((f"Codes tested (at least {least} cases)", tested))
-    shown.append(("Clusters", figures.n_clusters(choice) if atlas else None))
-    for column, (name, value) in zip(st.columns(len(shown)), shown, strict=True):
+        shown.append(("Codes shown", None if scan is None else len(scan), "n_codes"))
+        shown.append((f"Codes tested (at least {least} cases)", tested, "n_codes"))
+    clusters = figures.n_clusters(choice) if atlas else None
+    shown.append(("Clusters", clusters, "n_clusters"))
+    for column, (name, value, key) in zip(st.columns(len(shown)), shown, strict=True):
         with column:
-            widgets.number(name, value)
+            widgets.number(name, value, help=explained.help(key))
     if bare:
         st.info(
             "This study has no diagnoses. Clusters, principal components and axes of "

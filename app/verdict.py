@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import charts, data, figures, widgets
+from app import charts, data, explained, figures, widgets
 from edp_core.appraisal.control import control_score
 from edp_core.disclosure import about, is_small, near
 from edp_core.exclusions import known_counts
@@ -62,31 +62,33 @@ def facts(score: Phenotype, spec: Spec) -> None:
     """Counts and figures of a score."""
     seen = score.figures
     least = figures.least()
-    shown: list[tuple[str, object, str | None]] = [("N", people(score), None)]
+    shown: list[tuple[str, object, str | None, str]] = [("N", people(score), None, "n")]
     if "n_cases" in seen:
-        shown.append(("Cases", _cases(spec, seen["n_cases"]), None))
+        shown.append(("Cases", _cases(spec, seen["n_cases"]), None, "n_cases"))
     if isinstance(spec, GuidedSpec) and spec.labels.share < 1:
-        shown.append(("Labels used", _mask(seen["n_labelled"], least), None))
+        kept = _mask(seen["n_labelled"], least)
+        shown.append(("Labels used", kept, None, "n_labels"))
     if isinstance(spec, ClusterSpec):
-        shown.append(("In the cluster", _members(spec, seen), None))
+        shown.append(("In the cluster", _members(spec, seen), None, "n_members"))
     if isinstance(spec, AxisSpec):
-        share = f"{seen['variance_explained']:.1%}"
-        shown.append(("Variance explained", share, "of the whole embedding"))
+        share, whole = f"{seen['variance_explained']:.1%}", "of the whole embedding"
+        shown.append(("Variance explained", share, whole, "variance_explained"))
     if isinstance(spec, IslandSpec):
         around = about(seen["n_members"], least)
-        shown.append(("In the island", around, "of the labels used"))
+        shown.append(("In the island", around, "of the labels used", "n_members"))
     if isinstance(spec, ClassifierSpec):
         ends = f"{seen['auc_low']:.3f}–{seen['auc_high']:.3f}"
+        log10p = f"{seen['log10p']:.2f}"
         shown += [
-            (_AUC.get(spec.score, "AUC (95 %)"), float(seen["auc"]), ends),
-            ("−log₁₀ p", f"{seen['log10p']:.2f}", _TESTED[spec.score]),
+            (_AUC.get(spec.score, "AUC (95 %)"), float(seen["auc"]), ends, "auc"),
+            ("−log₁₀ p", log10p, _TESTED[spec.score], "wilcoxon"),
         ]
     # two beside each other: four would be too narrow for their numbers
     for start in range(0, len(shown), 2):
         pair = shown[start : start + 2]
-        for column, (name, value, under) in zip(st.columns(2), pair, strict=False):
+        for column, (name, value, under, key) in zip(st.columns(2), pair, strict=False):
             with column:
-                widgets.number(name, value, under=under)
+                widgets.number(name, value, under=under, help=explained.help(key))
 
 
 def people(score: Phenotype) -> int | str:

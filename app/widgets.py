@@ -11,7 +11,7 @@ import streamlit as st
 import vl_convert
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data, state
+from app import data, explained, state
 from app.charts import AltairChart
 from app.state import Choice
 from app.vega import spec_of
@@ -63,47 +63,37 @@ def figure_column(name: str, form: str, help: str | None = None) -> ColumnConfig
     return st.column_config.NumberColumn(name, format=form, help=help)
 
 
-LOG10P = "−log₁₀ p; carried in log space, since p underflows in large cohorts."
+LOG10P = explained.help("log10p")
 ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "code": st.column_config.TextColumn(
         "Code", help="Click a row's left edge to pick its code."
     ),
     "name": st.column_config.TextColumn("Name", width="medium"),
-    "n_cluster": count_column(
-        "Cluster N",
-        "Members who count for the code. Where some do not (exclusion range of a "
-        "phecode, sex, not known) it is rounded, and the figures are of that.",
+    "n_cluster": count_column("Cluster N", explained.help("n_cluster")),
+    "n_cases": count_column("Cases", explained.help("n_cases")),
+    "n_both": count_column("Cases in cluster", explained.help("n_both")),
+    "share_of_cluster": figure_column(
+        "Prevalence in cluster", "percent", explained.help("share_of_cluster")
     ),
-    "n_cases": count_column("Cases"),
-    "n_both": count_column("Cases in cluster"),
-    "share_of_cluster": st.column_config.NumberColumn(
-        "Prevalence in cluster", format="percent", help="Cases in cluster / cluster N."
+    "share_of_cases": figure_column(
+        "Share of cases", "percent", explained.help("share_of_cases")
     ),
-    "share_of_cases": st.column_config.NumberColumn(
-        "Share of cases", format="percent", help="Cases in cluster / all cases."
+    "odds_ratio": figure_column("Odds ratio", "%.2f", explained.help("odds_ratio")),
+    "or_low": figure_column("OR 95 % from", "%.2f", explained.help("odds_ratio")),
+    "or_high": figure_column("to", "%.2f", explained.help("odds_ratio")),
+    "adjusted_or": figure_column("Adjusted OR", "%.2f", explained.help("adjusted_or")),
+    "adjusted_low": figure_column(
+        "adjusted 95 % from", "%.2f", explained.help("adjusted_or")
     ),
-    "odds_ratio": figure_column(
-        "Odds ratio", "%.2f", "Raw, ½ added to every count; Woolf's 95 % interval."
-    ),
-    "or_low": figure_column("OR 95 % from", "%.2f"),
-    "or_high": figure_column("to", "%.2f"),
-    "adjusted_or": figure_column(
-        "Adjusted OR",
-        "%.2f",
-        "Logistic regression on being in the cluster, age and sex: what is left of the "
-        "raw odds ratio among people of the same age and sex. Wald's 95 % interval.",
-    ),
-    "adjusted_low": figure_column("adjusted 95 % from", "%.2f"),
-    "adjusted_high": figure_column("to ", "%.2f"),
-    "log10p": figure_column("−log₁₀ p", "%.2f", "Fisher's exact test. " + LOG10P),
+    "adjusted_high": figure_column("to ", "%.2f", explained.help("adjusted_or")),
+    "log10p": figure_column("−log₁₀ p", "%.2f", explained.help("fisher")),
     "log10q": figure_column(
         "−log₁₀ q",
         "%.2f",
-        "Benjamini–Hochberg over all clusters and codes of all vocabularies; what is "
-        "hidden counts as a test with p = 1, so that q tells nothing of it.",
+        explained.help("q", "Over all clusters and codes of all vocabularies."),
     ),
     "adjusted_log10p": figure_column(
-        "adjusted −log₁₀ p", "%.2f", "Wald's test of the adjusted odds ratio."
+        "adjusted −log₁₀ p", "%.2f", explained.help("wald")
     ),
     "note": st.column_config.TextColumn(
         "Note", help="Why there is no adjusted odds ratio, or how it was fitted."
@@ -114,12 +104,12 @@ ENRICHMENT_COLUMNS: dict[str, ColumnConfig | str | None] = {
 }
 FACTOR_COLUMNS: dict[str, ColumnConfig | str | None] = {
     "column": "",
-    "r": figure_column("r", "%.3f", "Pearson; for categories the multiple R."),
-    "low": figure_column("95 % from", "%.3f"),
-    "high": figure_column("to", "%.3f"),
-    "r2": st.column_config.NumberColumn("Explained (r²)", format="percent"),
-    "n": count_column("N"),
-    "log10p": figure_column("−log₁₀ p", "%.2f", LOG10P),
+    "r": figure_column("r", "%.3f", explained.help("pearson")),
+    "low": figure_column("95 % from", "%.3f", explained.help("pearson")),
+    "high": figure_column("to", "%.3f", explained.help("pearson")),
+    "r2": figure_column("Explained (r²)", "percent", explained.help("r2")),
+    "n": count_column("N", explained.help("n")),
+    "log10p": figure_column("−log₁₀ p", "%.2f", explained.help("log10p")),
 }
 
 
@@ -229,9 +219,12 @@ def cluster_sizes(table: pd.DataFrame, choice: Choice) -> None:
         hide_index=True,
         column_config={
             "cluster": "Cluster",
-            "n": count_column("N"),
+            "n": count_column("N", explained.help("n")),
             "share": st.column_config.ProgressColumn(
-                "Share of participants", format="percent", max_value=largest
+                "Share of participants",
+                format="percent",
+                max_value=largest,
+                help=explained.help("share"),
             ),
         },
         placeholder=HIDDEN,
