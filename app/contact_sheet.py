@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import data
+from app import data, images, tones
+from app.gallery import Figure, Group, Tile, gallery
 from edp_core.errors import MissingArtifactError
-from edp_core.store import read_array, read_table
+from edp_core.store import read_table
 
 
 def rows(organ: str) -> dict[str, list[int]]:
@@ -36,11 +37,33 @@ def rows(organ: str) -> dict[str, list[int]]:
 
 def draw(organ: str) -> None:
     """Draw the sheet, where the study allows images and there is anything to see."""
-    found = rows(organ) if data.study().disclosure.images else {}
+    found = rows(organ) if images.allowed() else {}
     if not found:
         return
     st.subheader("Left out", anchor=False)
-    pictures = read_array(data.store().at(f"images/{organ}"), "sheet")
-    for reason, places in found.items():
-        st.caption(reason[0].upper() + reason[1:])
-        st.image([pictures[place] for place in places], width=72)
+    pictures = images.left_out(organ)
+    groups = [
+        Group(
+            [
+                Tile(tones.encode(pictures[place]), f"Left out: {reason}")
+                for place in places
+            ],
+            title=reason[0].upper() + reason[1:],
+        )
+        for reason, places in found.items()
+    ]
+    shown = sum(len(group.tiles) for group in groups)
+    images.looked("left out by quality control", organ=organ, count=shown)
+    least = data.study().disclosure.threshold
+    gallery(
+        Figure(
+            f"left-out-{organ}",
+            f"Images of the {organ} that quality control left out",
+            f"{least} of each reason that befell at least so many people; N of each "
+            "stands above.",
+            groups,
+            across=least,
+            size=72,
+        ),
+        key="left_out",
+    )

@@ -278,9 +278,3 @@ def seen(organ: str, encoder: str) -> int:
 def atlas_array(organ: str, encoder: str, name: str) -> np.ndarray:
     """One array of the atlas, memory-mapped."""
     return read_array(store().at(f"atlas/{organ}/{encoder}"), name)
-
-
-def thumbnails(organ: str, count: int) -> np.ndarray:
-    """A few thumbnails, evenly spread over the store, without any id."""
-    pixels = read_array(store().at(f"thumbnails/{organ}"), "thumbnails")
-    return np.array(pixels[np.linspace(0, len(pixels) - 1, count).astype(int)])

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import contact_sheet, data, state, summary, widgets
+from app import contact_sheet, data, errors, sample_images, state, summary, widgets
 
 study, choice = data.study(), state.choice()
 widgets.title(study.name)
@@ -16,13 +16,9 @@ with left:
     summary.participants(choice, ready)
 with right:
     summary.encoder(choice, ready)
-    if study.disclosure.images and f"thumbnails/{choice.organ}" in ready:
-        st.subheader("Images", anchor=False)
-        st.image(list(data.thumbnails(choice.organ, 12)), width=72)
-        names = study.organs[choice.organ].channel_names
-        st.caption(
-            "A few images as the encoder sees them"
-            + (f"; channels {', '.join(names)}." if names else ".")
-        )
+    if f"thumbnails/{choice.organ}" in ready:
+        with errors.shown():
+            sample_images.draw(choice.organ)
     if f"images/{choice.organ}" in ready:
-        contact_sheet.draw(choice.organ)
+        with errors.shown():
+            contact_sheet.draw(choice.organ)

@@ -153,6 +153,37 @@ def audit(
         "participants": _participants(files),
         "sha256": {n: hashlib.sha256(files[n]).hexdigest() for n in sorted(files)},
     }
+    _append(log, line)
+
+
+def audit_images(log: Path, who: str, *, what: str, organ: str, images: int) -> None:
+    """Append one line of JSON on images that were looked at; it holds no eid.
+
+    Parameters
+    ----------
+    what
+        The kind of view, such as ``behind a point``.
+    images
+        How many of the organ's images it showed or was made of.
+
+    Raises
+    ------
+    InputError
+        Where the log cannot be written: then the images must not be shown.
+    """
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "user": who,
+        "action": "images",
+        "what": what,
+        "organ": organ,
+        "images": images,
+    }
+    _append(log, line)
+
+
+def _append(log: Path, line: Mapping[str, object]) -> None:
+    """Append a line, on the disk before it returns."""
     content = (json.dumps(line, sort_keys=True) + "\n").encode()
     try:
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from crawl import edit
 
-from app import data, recipes
+from app import data, images, recipes
 from app.state import Choice
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.store import read_table
@@ -143,7 +143,7 @@ def test_inputs_meet_row_by_row(opened):
 
 
 def test_thumbnails_come_without_ids(opened):
-    pictures = data.thumbnails("liver", 6)
+    pictures = images.sample("liver", 6)
     assert pictures.shape[0] == 6
     assert pictures.dtype == np.uint8
 
