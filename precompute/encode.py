@@ -18,7 +18,7 @@ from edp_core.settings.encoders import MaeEncoder, PretrainedEncoder
 from precompute.encoders.augment import normalise, to_unit
 from precompute.encoders.mae import MaskedAutoencoder
 from precompute.encoders.pretrained import PretrainedViT, build
-from precompute.shards import Pixels, check_images
+from precompute.shards import Stack, check_images
 from precompute.train import Progress, Report
 
 
@@ -59,7 +59,7 @@ def load_encoder(encoder_dir: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 
 def encode_images(
-    images: Pixels,
+    images: Stack,
     encoder_dir: Path,
     settings: MaeEncoder | PretrainedEncoder,
     *,

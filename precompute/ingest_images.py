@@ -20,7 +20,9 @@ from PIL import Image
 from edp_core.artifacts import THUMBNAIL
 from edp_core.errors import AlignmentError
 from edp_core.files import link
+from edp_core.pixels import as_shown
 from edp_core.settings.organs import Organ
+from edp_core.slices import open_slices
 from edp_core.store import (
     canonical_json,
     digest,
@@ -45,7 +47,6 @@ from precompute.photographs import read_photograph
 from precompute.prepared import Prepared, first_usable
 from precompute.readers.reasons import Unusable
 from precompute.readers.turns import reading
-from precompute.shards import open_slices
 from precompute.volumes import label_numbers, read_slices
 
 Report = Callable[[int, int], None]
@@ -155,20 +156,15 @@ def ingest_images(
 def make_thumbnails(images: Path, folder: Path, *, report: Report) -> None:
     """Write (n_images, 64, 64, 3) uint8 of each image's middle slice.
 
-    Two channels are shown as colours: the first red, the second green and blue. The
-    square root of a volume's values is shown, since the fat of a liver is far below its
-    water; it is the same for all images, and none tells anything of another.
+    Colours are those of `as_shown`; they are the same for all images, and none tells
+    anything of another.
     """
     slices = open_slices(images)
     counts = read_array(images, "counts").astype(np.int64)
     middles = np.cumsum(counts) - counts + counts // 2
-    order = {1: [0, 0, 0], 2: [0, 1, 1]}.get(slices.shape[3], [0, 1, 2])
     out = np.zeros((len(counts), THUMBNAIL, THUMBNAIL, 3), np.uint8)
     for i, middle in enumerate(middles):
-        pixels = slices[middle]
-        if pixels.dtype != np.uint8:
-            pixels = np.rint(255 * np.sqrt(pixels.astype(np.float32))).astype(np.uint8)
-        picture = Image.fromarray(np.ascontiguousarray(pixels[:, :, order]))
+        picture = Image.fromarray(as_shown(slices[middle]))
         out[i] = np.asarray(
             picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
         )

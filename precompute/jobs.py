@@ -16,6 +16,7 @@ from edp_core import artifacts
 from edp_core.artifacts import VERSIONS, settings_of
 from edp_core.errors import InputError
 from edp_core.settings.encoders import GivenVectors, MaeEncoder
+from edp_core.slices import open_slices
 from edp_core.store import Recipe, Store, digest, read_array, read_table
 from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
@@ -25,7 +26,6 @@ from precompute.atlas_steps import Step, enrichment_step, stability_step
 from precompute.datasets import ImageFile
 from precompute.fingerprints import Fingerprints
 from precompute.lineage import content_of
-from precompute.shards import open_slices
 
 Report = Callable[[int, int], None]
 

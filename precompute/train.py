@@ -41,7 +41,7 @@ from precompute.encoders.augment import (
 from precompute.encoders.mae import MaskedAutoencoder, check_settings, sample_mask
 from precompute.optimise import learning_rate, make_optimizer, random_numbers
 from precompute.pictures import loss_picture, rows_picture
-from precompute.shards import Pixels, check_images
+from precompute.shards import Stack, check_images
 
 HISTORY = ("epoch", "step", "loss", "lr")
 SHOWN = 6
@@ -63,7 +63,7 @@ Precision = Literal["32-true", "bf16-mixed"]
 
 
 def train_mae(
-    images: Pixels,
+    images: Stack,
     settings: MaeEncoder,
     *,
     workspace: Path,
@@ -122,7 +122,7 @@ class _Run:
 
     def __init__(
         self,
-        images: Pixels,
+        images: Stack,
         settings: MaeEncoder,
         *,
         size: int,

@@ -13,6 +13,18 @@ BLOCK = 8192
 """People averaged at once."""
 
 
+def first_imaging(rows: pd.DataFrame) -> pd.DataFrame:
+    """Those of some rows that are of each participant's first imaging.
+
+    Parameters
+    ----------
+    rows
+        With ``eid`` and ``instance``; the smallest instance as a number is the first.
+    """
+    instance = pd.to_numeric(rows["instance"])
+    return rows[instance == instance.groupby(rows["eid"]).transform("min")]
+
+
 @dataclass(frozen=True)
 class Embedding:
     """Vectors of one organ and encoder.
@@ -63,8 +75,7 @@ class Embedding:
                 raise InputError(
                     f"No image has the side {side!r}", "see `sides` in study.toml"
                 )
-        instance = pd.to_numeric(rows["instance"])
-        rows = rows[instance == instance.groupby(rows["eid"]).transform("min")]
+        rows = first_imaging(rows)
         eids, at, counts = np.unique(
             rows["eid"].to_numpy(str), return_inverse=True, return_counts=True
         )

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from precompute.shards import Pixels, in_chunks
+from precompute.shards import Stack, in_chunks
 
 Kind = Literal["eye", "organ", "none"]
 
@@ -106,7 +106,7 @@ def _per_channel(grey: list[float], batch: Tensor) -> Tensor:
 
 
 def channel_moments(
-    images: Pixels, *, chunk: int = 256
+    images: Stack, *, chunk: int = 256
 ) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel in grey values (0–255).
 

@@ -8,12 +8,13 @@ from PIL import Image
 from edp_core.artifacts import write_cohort
 from edp_core.errors import AlignmentError, InputError
 from edp_core.people.cohort import clean_participants
+from edp_core.slices import open_slices
 from edp_core.store import Store, read_array, read_table, write_array
 from edp_core.study import load_study
 from precompute.ingest_images import make_thumbnails
 from precompute.jobs import Jobs
 from precompute.quality import SHEET
-from precompute.shards import open_slices, write_slices
+from precompute.shards import write_slices
 from precompute.steps import do
 
 STUDY = """\

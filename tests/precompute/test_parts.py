@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 
 from edp_core.settings.organs import Organ
+from edp_core.slices import open_slices
 from edp_core.store import read_array, read_table
 from precompute import ingest_images as module
 from precompute.datasets import find_images
 from precompute.parts import SHOWN_PER_REASON
-from precompute.shards import open_slices
 
 ORGAN = Organ(images="{eid}.png", image_size=16)
 PEOPLE = 23

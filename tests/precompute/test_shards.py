@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from edp_core.errors import MissingArtifactError
-from precompute.shards import in_chunks, open_slices, write_slices
+from edp_core.slices import open_slices
+from precompute.shards import in_chunks, write_slices
 
 
 @pytest.fixture(params=[np.float16, np.uint8])

@@ -17,12 +17,12 @@ import pytest
 from plink_files import lines, write_bed
 
 from edp_core.artifacts import VERSIONS, read_cohort, read_phenome, write_embedding
+from edp_core.slices import open_slices
 from edp_core.store import Recipe, Store, read_array, read_table
 from edp_core.study import load_study
 from edp_core.vectors.embedding import Embedding
 from precompute import analyse
 from precompute.jobs import Jobs
-from precompute.shards import open_slices
 from precompute.steps import do
 
 GOLDEN = Path(__file__).with_name("golden.json")

@@ -12,10 +12,10 @@ from edp_core.artifacts import read_inputs
 from edp_core.checkout import render_study
 from edp_core.exclusions import exclusions_of, notes_of
 from edp_core.recipe import AxisSpec, ColumnSpec
+from edp_core.slices import open_slices
 from edp_core.store import Store, read_table
 from edp_core.study import load_study
 from precompute.cli import run_study
-from precompute.shards import open_slices
 
 STUDIES = Path(__file__).resolve().parents[2] / "studies"
 QUICK = {"epochs": 1, "warmup_epochs": 0.5, "depth": 2, "decoder_depth": 1, "batch": 64}

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from edp_core import withdrawals
 from edp_core.errors import InputError
+from edp_core.slices import open_slices
 from edp_core.store import MANIFEST, Store, read_array, read_table
 from edp_core.study import load_study
 from edp_core.withdrawals import withdrawn_eids
 from precompute import cli
-from precompute.shards import open_slices
 from precompute.steps import states
 
 ORGANS = ("liver", "kidney")

@@ -10,12 +10,12 @@ from dicom_builder import archive, stack
 from PIL import Image
 
 from edp_core.people.cohort import clean_eids
+from edp_core.slices import open_slices
 from edp_core.store import read_table
 from edp_core.study import load_study
 from edp_core.vectors.embedding import Embedding
 from precompute.datasets import find_images
 from precompute.ingest_images import ingest_images
-from precompute.shards import open_slices
 from precompute.volumes import label_numbers, read_slices
 
 SHAPE, SPACING = (24, 20, 40), (2.2, 2.2, 3.0)  # right, front, head
