@@ -13,8 +13,8 @@ from edp_core.appraisal import stability
 from edp_core.errors import InputError
 from edp_core.people.phenome import Phenome
 from edp_core.scoring import adjust, classifier, clusters
-from edp_core.scoring.enrichment import enrichment
 from edp_core.scoring.folds import fold_partition
+from edp_core.scoring.trait_table import trait_table
 from edp_core.settings.analysis import Analysis
 from edp_core.store import write_array, write_table
 from edp_core.vectors import atlas
@@ -23,8 +23,6 @@ from edp_core.vectors.neighbours import cosine_knn
 
 BASELINE = {"age_years": "age", "sex": "sex", "bmi": "BMI"}
 """What the embedding's AUC is measured against: column and how it is called."""
-DEMOGRAPHICS = ("age_years", "sex")
-"""What odds ratios are adjusted for; not BMI, which may lie on the way."""
 
 
 def make_atlas(embedding: Embedding, analysis: Analysis, folder: Path) -> None:
@@ -98,34 +96,12 @@ def make_enrichment(
 ) -> None:
     """Every cluster and every code with at least ``least`` cases, adjusted too.
 
-    ``atlas`` is ids and clusters; odds ratios are adjusted for `DEMOGRAPHICS`.
+    ``atlas`` is ids and clusters; odds ratios are adjusted for age and sex.
     """
     eids, labels = atlas
     seen = np.searchsorted(phenome.eids, eids)
-    codes = phenome.traits["code"].to_numpy()
-    cases = phenome.matrix(list(codes)).tocsr()[seen]
-    enough = np.flatnonzero(np.asarray(cases.sum(axis=0)).ravel() >= least)
-    names = phenome.traits.iloc[enough][["code", "name", "chapter"]].reset_index(
-        drop=True
-    )
-    people = participants.iloc[seen]
-    known = [name for name in DEMOGRAPHICS if name in people.columns]
-    if "age_years" in known:
-        # people of one age are counted together: tenths of a year are fine enough
-        people = people.assign(age_years=people["age_years"].round(1))
-    table = enrichment(
-        labels,
-        cases[:, enough],
-        eligible=phenome.eligibility(list(codes[enough])).among(seen),
-        covariates=adjust.design_matrix(people, known),
-        least=least,
-    )
-    joined = names.iloc[table["trait"].to_numpy()].reset_index(drop=True)
-    write_table(
-        folder,
-        "enrichment",
-        pd.concat([joined, table.drop(columns="trait").reset_index(drop=True)], axis=1),
-    )
+    table = trait_table(labels, phenome, participants, seen=seen, least=least)
+    write_table(folder, "enrichment", table)
 
 
 def make_stability(

@@ -174,11 +174,27 @@ def _island(spec: IslandSpec) -> str:
 
 def _group(spec: GroupSpec) -> str:
     of = "" if spec.trait is None else f" with {spec.trait}"
-    coloured = f" on a map coloured by {spec.drawn_on}"
-    seen = "" if spec.drawn_on is None else coloured
     return (
-        f"A group of participants was drawn by hand{seen} (content hash {spec.group}). "
-        + _likeness(spec, f"its members{of}", one="a member")
+        f"A group of participants was drawn by hand{_drawn(spec)} (content hash "
+        f"{spec.group}). " + _likeness(spec, f"its members{of}", one="a member")
+    )
+
+
+def _drawn(spec: GroupSpec) -> str:
+    """Where and how: of groups with a rule, by which its members are found again."""
+    coloured = spec.drawn_on
+    if coloured is None and spec.rule and spec.rule.coloured_by != "cluster":
+        coloured = spec.rule.coloured_by
+    seen = "" if coloured is None else f" on a map coloured by {coloured}"
+    if spec.rule is None:
+        return seen
+    only = "" if spec.rule.only == "everybody" else f", {spec.rule.only} alone"
+    numbers = ", ".join(map(str, spec.rule.without))
+    left = f", without cluster {numbers}" if numbers else ""
+    return (
+        f"{seen or ' on the map'}: everybody inside an outline of "
+        f"{len(spec.rule.vertices)} vertices, by the even–odd rule, on the UMAP of "
+        f"atlas {spec.atlas}{only}{left}"
     )
 
 
