@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data, figures, stability, vocabulary, widgets
+from app import data, figures, maps, stability, vocabulary, widgets
 from app.enriched import ADJUSTED
 from app.scatter import scatter
 from app.state import Choice
@@ -95,23 +96,16 @@ def _stability(choice: Choice, number: int) -> None:
     )
 
 
-def umap(choice: Choice, colour: str) -> None:
-    """Map of the participants, coloured by cluster or by the chosen code."""
-    points, column, _ = figures.points(choice, colour)
-    scatter(
-        points,
-        figures.legend(choice, points, column),
-        column=column,
-        title="Cluster" if column == "cluster" else str(choice.code),
-        name=f"umap-{choice.organ}-{choice.encoder}",
-    )
+def umap(choice: Choice, colour: str, **more: Any) -> None:
+    """Map of the participants in one of `maps.options`; ``more`` goes to `scatter`."""
+    shown = maps.the_map(choice, colour)
+    coloured = maps.colours(choice, colour, shown)
+    scatter(shown, coloured, **more)
     st.caption(
-        f"N = {len(points):,} participants, one point each, in random order. Distances "
+        f"N = {len(shown):,} participants, one point each, in random order. Distances "
         "between far groups mean little in a UMAP; clusters come from the neighbour "
-        "graph, not from this picture."
+        "graph, not from this picture. " + coloured.note
     )
-    if column == "status":
-        st.caption(widgets.CODE_COLOURS)
 
 
 def caption(choice: Choice, here: pd.DataFrame, q_line: float | None) -> str:

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import charts, data
-from app.scatter import Category
+from app import data
 from app.state import Choice
 from edp_core import disclosure
 from edp_core.appraisal.confounders import associations
@@ -18,7 +17,6 @@ from edp_core.nested import coarse_controls
 from edp_core.people.side import cases_in_sets
 from edp_core.phenotype import Phenotype
 from edp_core.stats.regression import pearson
-from edp_core.store import read_array
 
 BINS = 40
 
@@ -57,20 +55,25 @@ def is_coarse(counts: pd.Series) -> np.ndarray:
     return np.array([isinstance(people(int(n)), str) for n in known], bool)
 
 
+def edges(values: np.ndarray) -> np.ndarray:
+    """Ends of the bars over values, NaN = missing; far ones count in the outer bars."""
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, [0.25, 99.75]) if len(finite) else (0.0, 1.0)
+    return np.linspace(low, max(high, low + 1e-9), BINS + 1)
+
+
 def histogram(groups: dict[str, np.ndarray]) -> pd.DataFrame:
     """Bars of one or more groups over the same range; each bar counts enough people."""
-    finite = np.concatenate([values[np.isfinite(values)] for values in groups.values()])
-    low, high = np.percentile(finite, [0.25, 99.75]) if len(finite) else (0.0, 1.0)
-    grid = np.linspace(low, max(high, low + 1e-9), BINS + 1)
+    grid = edges(np.concatenate(list(groups.values())))
     rows = []
     for name, values in groups.items():
-        edges, counts = disclosure.histogram(values, grid, least())
-        widths = np.diff(edges)
+        ends, counts = disclosure.histogram(values, grid, least())
+        widths = np.diff(ends)
         rows.append(
             pd.DataFrame(
                 {
-                    "left": edges[:-1],
-                    "right": edges[1:],
+                    "left": ends[:-1],
+                    "right": ends[1:],
                     "count": counts,
                     "density": counts / (widths * max(counts.sum(), 1)),
                     "group": name,
@@ -121,81 +124,14 @@ def _round_number(
     )[0]
     if stated == len(rows):
         return rows
-    mixed = np.random.default_rng([_secret(), *trait.encode()]).permutation(rows)
+    mixed = np.random.default_rng([secret(), *trait.encode()]).permutation(rows)
     return np.resize(mixed, stated)
 
 
 @st.cache_resource
-def _secret() -> int:
+def secret() -> int:
     """A number nobody sees; it lasts as long as the server runs."""
     return secrets.randbits(64)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _reach(key: str, slot: str, threshold: int) -> np.ndarray:
-    """How far points are moved: the same for every code."""
-    umap = read_array(data.store().at(slot), "umap")
-    return disclosure.reach_of(np.asarray(umap, np.float64), threshold)
-
-
-def points(choice: Choice, colour: str) -> tuple[pd.DataFrame, str, list[str]]:
-    """UMAP points in shuffled order, the column to colour by, and its values."""
-    inputs = data.inputs(choice.organ, choice.encoder)
-    umap = np.asarray(data.atlas_array(choice.organ, choice.encoder, "umap"))
-    slot = f"atlas/{choice.organ}/{choice.encoder}"
-    labels = data.atlas_array(choice.organ, choice.encoder, "clusters")
-    hidden = disclosure.hide_partition(np.bincount(labels), least())
-    table = pd.DataFrame({"x": umap[:, 0], "y": umap[:, 1]})
-    if colour == "code" and choice.code is not None and inputs.seen is not None:
-        cases = inputs.phenome.cases(choice.code)[inputs.seen]
-        # points can be counted: cases are coloured where the table shows their count
-        counts = data.enrichment(choice.organ, choice.encoder)
-        counts = counts[(counts["code"] == choice.code) & counts["n_both"].notna()]
-        drawn = cases & np.isin(labels, counts["cluster"])
-        table["status"] = np.where(drawn, "case", "control")
-        table[["x", "y"]] = disclosure.blur(
-            umap,
-            least(),
-            rng=np.random.default_rng([_secret(), *choice.code.encode()]),
-            reach=_reach(data.store().ref(slot), slot, least()),
-        )
-        domain = ["control", "case"]
-        column = "status"
-    else:
-        names = np.array(["small" if hidden[i] else str(i) for i in range(len(hidden))])
-        table["cluster"] = names[labels]
-        domain = list(dict.fromkeys(names))
-        column = "cluster"
-    # a known seed could be undone: a row's place would tell whose point it is
-    seed = st.session_state.setdefault("_order", secrets.randbits(64))
-    shuffled = np.random.default_rng(seed).permutation(len(table))
-    return table.iloc[shuffled].reset_index(drop=True), column, domain
-
-
-def legend(choice: Choice, points: pd.DataFrame, column: str) -> list[Category]:
-    """Categories of the points in the order of the legend, counts as they may be shown.
-
-    The points of a map can be counted, so nothing stands here that they do not tell.
-    """
-    if column == "status":
-        cases = int((points[column] == "case").sum())
-        return [
-            Category("control", charts.CONTROL, f"{len(points) - cases:,}"),
-            Category("case", charts.CASE, f"{cases:,}", above=True),
-        ]
-    table = cluster_sizes(choice)
-    known = table["n"].notna()
-    shown = [
-        Category(str(number), _palette(number), f"{count:,}")
-        for number, count in enumerate(table["n"].fillna(0).astype(int))
-        if known[number]
-    ]
-    few = Category("small", charts.CONTROL, "hidden")
-    return shown if known.all() else [*shown, few]
-
-
-def _palette(number: int) -> str:
-    return charts.PALETTE[number % len(charts.PALETTE)]
 
 
 def n_clusters(choice: Choice) -> int:

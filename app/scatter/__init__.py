@@ -1,19 +1,39 @@
 """A scatter plot of many points, drawn by the browser on a canvas.
 
 Nothing but places, categories and their counts is sent: no id, and no order, since the
-rows come shuffled (`app.figures.points`).
+rows come shuffled (`app.maps`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+
+from app.scatter.shown import (
+    MOST,
+    MOST_VERTICES,
+    Category,
+    Colours,
+    Drawn,
+    Map,
+    read_drawn,
+)
+
+__all__ = [
+    "MOST",
+    "MOST_VERTICES",
+    "Category",
+    "Colours",
+    "Drawn",
+    "Map",
+    "read_drawn",
+    "scatter",
+]
 
 HERE = Path(__file__).parent
 HTML = """
@@ -33,8 +53,7 @@ HTML = """
 </div>
 """
 HEIGHT = 460
-MOST = 256
-"""Categories one byte tells apart."""
+RAMP = ("#440154", "#3B528B", "#21918C", "#5EC962", "#FDE725")
 
 _component = st.components.v2.component(
     "scatter",
@@ -48,60 +67,62 @@ _component = st.components.v2.component(
 )
 
 
-@dataclass(frozen=True)
-class Category:
-    """One colour of the legend; ``count`` is written as it may be shown."""
-
-    name: str
-    colour: str
-    count: str
-    above: bool = False
-    """Whether its points are drawn over the others."""
-
-
 def scatter(
-    points: pd.DataFrame,
-    categories: Sequence[Category],
+    shown: Map,
+    colours: Colours,
     *,
-    column: str,
-    title: str,
-    name: str,
+    key: str = "scatter",
+    title: str | None = None,
+    on_drawn: Callable[[Drawn], None] | None = None,
+    on_picked: Callable[[float, float], None] | None = None,
+    highlight: np.ndarray | None = None,
+    outline: Sequence[tuple[float, float]] | None = None,
+    height: int = HEIGHT,
 ) -> None:
     """Draw points of a map.
 
     Parameters
     ----------
-    points
-        ``x``, ``y`` and the column of categories, in shuffled row order.
-    categories
-        Every value of that column, in the order of the legend.
-    column, title
-        The column, and what the legend calls it.
-    name
-        Of the map: it stays where it was moved while this is the same, and files are
-        called so.
+    shown, colours
+        Places and their colours, in the same shuffled order.
+    key
+        Of the component; two maps on a screen need two.
+    title
+        What the map is of, for its description; by default its name.
+    on_drawn
+        Called with what was drawn with lasso or box; without it there are no such
+        tools. Whatever the browser sends was checked before.
+    on_picked
+        Called with the place of a point that was clicked.
+    highlight
+        (n,) bool in the order of the map: the others are drawn in grey.
+    outline
+        Vertices of a polygon to draw over the points, in coordinates of the map.
+    height
+        Pixels.
     """
-    said = ", ".join(f"{c.name}: {c.count}" for c in categories)
+    said = ", ".join(f"{c.name}: {c.count}" for c in colours.categories)
     meta = {
-        "n": len(points),
-        "set": name,
-        "file": f"{name}-{title}".replace(" ", "-").lower(),
-        "title": title,
-        "alt": f"UMAP of {len(points):,} participants by {title}. {said}. "
-        "Arrows move the map, + and - zoom, 0 shows all of it.",
+        "n": len(shown),
+        "set": shown.name,
+        "file": f"{shown.name}-{colours.title}".replace(" ", "-").lower(),
+        "title": colours.title,
+        "alt": f"{title or 'UMAP'} of {len(shown):,} participants by {colours.title}. "
+        f"{said}. Arrows move the map, + and - zoom, 0 shows all of it.",
         "categories": [
             {
                 "name": c.name,
-                "colour": c.colour,
+                "colour": c.colour or RAMP[round((c.at or 0) * (len(RAMP) - 1))],
                 "count": c.count,
                 "layer": int(c.above),
             }
-            for c in categories
+            for c in colours.categories
         ],
     }
-    number = {c.name: i for i, c in enumerate(categories)}
-    _component(key="scatter", data=pack(points, number, column=column, meta=meta),
-               height=HEIGHT)  # fmt: skip
+    points = pd.DataFrame({"x": shown.x, "y": shown.y, "code": colours.codes})
+    number = {i: i for i in range(len(colours.categories))}
+    _component(key=key, data=pack(points, number, column="code", meta=meta),
+               height=height)  # fmt: skip
 
 
 def pack(

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 
 from app import data, figures, recipes
 from app.state import Choice
@@ -80,45 +79,6 @@ def test_separation_is_of_the_people_with_a_score():
     n = cases[known].sum()
     auc = (ranks[cases[known]].sum() - n * (n + 1) / 2) / n / (known.sum() - n)
     assert np.trapezoid(tpr, fpr) == pytest.approx(auc, abs=0.05)
-
-
-def test_points_are_those_of_the_umap_in_another_order():
-    table, column, domain = figures.points(CHOICE, "cluster")
-    umap = np.asarray(data.atlas_array("liver", "mae", "umap"), float)
-    labels = data.atlas_array("liver", "mae", "clusters")
-    assert list(table.columns) == ["x", "y", "cluster"]
-    assert column == "cluster"
-    assert set(table["cluster"]) <= set(domain)
-    xy = table[["x", "y"]].to_numpy(float)
-    assert not np.allclose(xy, umap)
-    whose = {tuple(at): label for at, label in zip(umap, labels, strict=True)}
-    for at, label in zip(xy, table["cluster"], strict=True):
-        assert whose[tuple(at)] == int(label)
-
-
-def test_the_order_of_the_points_cannot_be_undone(monkeypatch):
-    st.session_state.pop("_order", None)
-    first = figures.points(CHOICE, "cluster")[0]
-    again = figures.points(CHOICE, "cluster")[0]
-    pd.testing.assert_frame_equal(first, again)  # a rerun sends nothing anew
-    st.session_state.pop("_order")  # another session
-    other = figures.points(CHOICE, "cluster")[0]
-    assert not first["x"].equals(other["x"])
-    assert sorted(first["x"]) == sorted(other["x"])
-
-
-def test_cases_of_small_cells_are_drawn_as_controls():
-    code = data.scan("liver", "mae")["code"].iloc[0]
-    choice = Choice("liver", "mae", code, 0)
-    table, column, domain = figures.points(choice, "code")
-    assert (column, domain) == ("status", ["control", "case"])
-    umap = np.asarray(data.atlas_array("liver", "mae", "umap"), float)
-    labels = data.atlas_array("liver", "mae", "clusters")
-    where = {tuple(at): label for at, label in zip(umap, labels, strict=True)}
-    drawn = table[table["status"] == "case"][["x", "y"]].to_numpy(float)
-    clusters = [where[tuple(at)] for at in drawn]
-    per_cluster = np.bincount(clusters, minlength=labels.max() + 1)
-    assert not ((per_cluster >= 1) & (per_cluster < 5)).any()
 
 
 def test_the_size_of_a_cluster():
