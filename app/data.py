@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import enriched, vocabulary
+from app import enriched, glance, vocabulary
+from app.glance import Glance
 from edp_core.artifacts import is_stale, read_inputs
 from edp_core.disclosure import disclose, hide_partition
 from edp_core.errors import InputError, MissingArtifactError
@@ -36,6 +37,10 @@ STUDY_VARIABLE = "EDP_STUDY"
 
 def study() -> Study:
     """The study the app was started on, read again when its file changes."""
+    return glance.once("study", _opened)
+
+
+def _opened() -> Study:
     path = Path(os.environ.get(STUDY_VARIABLE, "demo"))
     file = path / "study.toml" if path.is_dir() else path
     if not file.is_file():
@@ -61,7 +66,7 @@ def command() -> str:
 
 def store() -> Store:
     """The study's store."""
-    return Store(study().store_path, remedy=command())
+    return Glance(study().store_path, remedy=command())
 
 
 def missing(slots: list[str]) -> list[tuple[str, str]]:
@@ -259,14 +264,14 @@ def stability(organ: str, encoder: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     folder = store().at(f"stability/{organ}/{encoder}")
     sizes = np.bincount(atlas_array(organ, encoder, "clusters"))
     small = hide_partition(sizes, study().disclosure.threshold)
-    table = read_table(folder, "stability")
+    table = _table(str(folder), "stability")
     if not np.array_equal(sizes[table["cluster"]] if len(table) else [], table["n"]):
         raise MissingArtifactError(
             f"stability/{organ}/{encoder} is of other clusters", f"run: {command()}"
         )
     return (
         table[~small[table["cluster"]]].reset_index(drop=True),
-        read_table(folder, "comparison"),
+        _table(str(folder), "comparison"),
     )
 
 
@@ -277,4 +282,15 @@ def seen(organ: str, encoder: str) -> int:
 
 def atlas_array(organ: str, encoder: str, name: str) -> np.ndarray:
     """One array of the atlas, memory-mapped."""
-    return read_array(store().at(f"atlas/{organ}/{encoder}"), name)
+    return _array(str(store().at(f"atlas/{organ}/{encoder}")), name)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _array(folder: str, name: str) -> np.ndarray:
+    return read_array(Path(folder), name)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _table(folder: str, name: str) -> pd.DataFrame:
+    """A small table of an artifact; not to change."""
+    return read_table(Path(folder), name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import data, errors, state
+from app import data, errors, glance, state
 from app.routes import routes
 
 # a file of ours: browsers would fetch a named icon from a server outside
@@ -18,6 +18,7 @@ st.html(
     "@media (max-width: 1000px) {.stMain .stColumn {min-width: min(100%, 13rem)}}"
     "</style>"
 )
+glance.begin()
 page = st.navigation(routes())
 with errors.shown():
     st.sidebar.markdown(f"### {data.study().name}")
