@@ -66,7 +66,7 @@ def command() -> str:
 
 def store() -> Store:
     """The study's store."""
-    return Glance(study().store_path, remedy=command())
+    return glance.once("store", lambda: Glance(study().store_path, remedy=command()))
 
 
 def missing(slots: list[str]) -> list[tuple[str, str]]:
