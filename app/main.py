@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import data, errors, glance, state
+from app import data, errors, glance, state, tour
 from app.routes import routes
 
 # a file of ours: browsers would fetch a named icon from a server outside
@@ -23,4 +23,5 @@ page = st.navigation(routes())
 with errors.shown():
     st.sidebar.markdown(f"### {data.study().name}")
     state.frame()
+    tour.buttons()
     page.run()
