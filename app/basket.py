@@ -10,19 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import DateTime, Engine, String, Text, create_engine, select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import DateTime, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from app import database
 from edp_core.errors import InputError
 from edp_core.phenotype import SPEC, Spec
 
 
-class _Base(DeclarativeBase):
-    pass
-
-
-class _Row(_Base):
+class _Row(database.Base):
     __tablename__ = "basket"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -51,10 +47,7 @@ class Basket:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._engine: Engine = create_engine(f"sqlite:///{folder / 'studio.db'}")
-        self._create()
-        (folder / "studio.db").chmod(0o600)
+        self._engine = database.opened(folder)
 
     def add(self, spec: Spec) -> int:
         """Keep a phenotype; its id.
@@ -64,7 +57,7 @@ class Basket:
         InputError
             Where a phenotype of that name is in the basket already.
         """
-        with self._session() as session:
+        with database.session(self._engine) as session:
             _refuse_second(session, [spec.name])
             row = _row(spec)
             session.add(row)
@@ -81,7 +74,7 @@ class Basket:
         InputError
             Where another phenotype of one of the names is in the basket.
         """
-        with self._session() as session:
+        with database.session(self._engine) as session:
             there = {_plain(SPEC.validate_json(row.spec)) for row in _rows(session)}
             fresh = [spec for spec in specs if _plain(spec) not in there]
             _refuse_second(session, [spec.name for spec in fresh])
@@ -91,7 +84,7 @@ class Basket:
 
     def entries(self) -> list[Entry]:
         """Everything in the basket, oldest first."""
-        with self._session() as session:
+        with database.session(self._engine) as session:
             return [
                 Entry(row.id, SPEC.validate_json(row.spec), row.added)
                 for row in _rows(session)
@@ -106,7 +99,7 @@ class Basket:
         self._mark(entries, None)
 
     def _mark(self, entries: Sequence[int], when: datetime | None) -> None:
-        with self._session() as session:
+        with database.session(self._engine) as session:
             found = [session.get(_Row, entry) for entry in entries]
             rows = [row for row in found if row and (row.removed is None) != (not when)]
             if when is None:
@@ -114,19 +107,6 @@ class Basket:
             for row in rows:
                 row.removed = when
             session.commit()
-
-    def _session(self) -> Session:
-        self._create()  # it may have been deleted since
-        return Session(self._engine)
-
-    def _create(self) -> None:
-        try:
-            _Base.metadata.create_all(self._engine)
-        except SQLAlchemyError as error:
-            raise InputError(
-                "The basket's database cannot be opened",
-                "check that studio.db in the store is a file the server may write",
-            ) from error
 
 
 def _row(spec: Spec) -> _Row:
