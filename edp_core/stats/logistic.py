@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_ndtr, ndtri
+from scipy.special import expit, ndtri
 
 from edp_core.errors import InputError
+from edp_core.stats.tails import log10p_z
 
 Floats = NDArray[np.float64]
 _Z95 = float(ndtri(0.975))
@@ -178,9 +179,7 @@ def wald(fit: Fit) -> tuple[Floats, Floats, Floats, Floats]:
     """Odds ratio, its 95 % interval, and −log10 of Wald's two-sided p."""
     ends = (np.exp(fit.log_odds + s * _Z95 * fit.error) for s in (0, -1, 1))
     middle, low, high = ends
-    z = np.abs(fit.log_odds) / fit.error
-    log10p = -(log_ndtr(-z) + np.log(2)) / np.log(10)
-    return middle, low, high, np.maximum(log10p, 0.0)
+    return middle, low, high, log10p_z(fit.log_odds / fit.error)
 
 
 def _independent(values: Floats) -> NDArray[np.int64]:

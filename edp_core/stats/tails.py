@@ -1,7 +1,8 @@
-"""Tails of t and F for many tests at once: −log10 p from logarithms, without underflow.
+"""Tails of many tests at once: −log10 p from logarithms, without underflow.
 
-All go through the share r² that a regression explains: p = I_{1−r²}(d/2, m/2) of the
-F-test with m and d degrees of freedom, with r² = t²/(t² + d) and m = 1 for a t.
+Those of t and F go through the share r² that a regression explains:
+p = I_{1−r²}(d/2, m/2) of the F-test with m and d degrees of freedom, with
+r² = t²/(t² + d) and m = 1 for a t.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaln
+from scipy.special import betainc, betaln, gammaincc, gammaln, log_ndtr
 
 from edp_core.errors import ConvergenceError, InputError
 
@@ -19,6 +20,37 @@ _STEP = 1 / 32
 """Distance of the table's nodes; the test bounds the relative error by 10⁻⁷."""
 _END = 64.0
 """Where the table ends, near p = 10⁻⁸⁹⁰; beyond, each p is computed."""
+
+
+def log10p_z(z: ArrayLike) -> Floats:
+    """−log10 of the two-sided p of standard normal z; any shape, NaN stays."""
+    far = np.abs(np.asarray(z, dtype=np.float64))
+    tail = -(log_ndtr(-far) + np.log(2)) / np.log(10)
+    return np.asarray(np.maximum(tail, 0.0), np.float64)
+
+
+def log10p_chi2(chi2: float, *, df: int) -> float:
+    """−log10 of P(χ² with ``df`` degrees of freedom > chi2).
+
+    Notes
+    -----
+    Γ(a, x)/Γ(a) with a = df/2 and x = chi2/2; where that underflows, its logarithm
+    from the continued fraction of Γ(a, x), DLMF 8.9.2, by Lentz's method.
+    """
+    a, x = df / 2, max(float(chi2), 0.0) / 2
+    p = float(gammaincc(a, x))
+    if p > 1e-280 or not np.isfinite(x):
+        return float(max(0.0, -np.log10(p))) if p > 0 else float(x)
+    b, d = x + 1 - a, 1 / (x + 1 - a)
+    value, c = d, 1e300
+    for i in range(1, 10_000):
+        term, b = -i * (i - a), b + 2
+        d, c = 1 / (term * d + b), b + term / c
+        value *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    log_p = a * np.log(x) - x - float(gammaln(a)) + np.log(value)
+    return float(-log_p / np.log(10))
 
 
 def log10p_t(t: ArrayLike, *, df: int) -> Floats:
