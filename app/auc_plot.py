@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from app import chapters, vocabulary
-from app.charts import CASE, CONTROL, HEIGHT, AltairChart, rule
+from app.charts import CASE, CONTROL, HEIGHT, AltairChart, either, rule
 
 LABELLED = 10
 """Most codes that are named in the plot: those beyond the line, or the first three."""
@@ -140,7 +140,7 @@ def _points(
                     domain=[True, False], range=[130, 45] if many else [170, 90]
                 ),
             ),
-            opacity=alt.condition(legend, alt.value(0.85), alt.value(0.06)),
+            opacity=either(alt.OpacityValue, legend, yes=0.85, no=0.06),
             tooltip=tooltip,
         )
         .add_params(pick, legend)
@@ -256,6 +256,6 @@ def _texts(labels: pd.DataFrame, base: alt.Chart) -> list[alt.Chart]:
                 fontWeight="bold" if chosen else "normal",
                 color=CASE if chosen else CONTROL,
             )
-            .encode(x=base.encoding.x, y=base.encoding.y, text="label:N")
+            .encode(x=base.encoding.x, y=base.encoding.y, text=alt.Text("label:N"))
         )
     return layers

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import altair as alt
 import numpy as np
 import pandas as pd
+from altair.expr.core import Expression
 from altair.utils import schemapi
 
 AltairChart = alt.Chart | alt.LayerChart | alt.FacetChart
+Value = TypeVar("Value", alt.ColorValue, alt.OpacityValue, alt.FillOpacityValue)
 
 CASE, CONTROL = "#D55E00", "#7F8C98"
 """Vermilion and grey: told apart by every kind of colour vision."""
@@ -35,7 +39,7 @@ def bars(table: pd.DataFrame, *, x_title: str) -> AltairChart:
         .mark_rect(opacity=0.55 if len(groups) > 1 else 0.85)
         .encode(
             x=alt.X("left:Q", title=x_title, scale=alt.Scale(zero=False)),
-            x2="right:Q",
+            x2=alt.X2("right:Q"),
             y=alt.Y("density:Q", title="Density"),
             y2=alt.datum(0),
             color=alt.Color(
@@ -63,13 +67,13 @@ def roc_plot(fpr: np.ndarray, tpr: np.ndarray) -> AltairChart:
         .encode(
             x=alt.X("fpr:Q", title="1 − specificity", scale=alt.Scale(domain=[0, 1])),
             y=alt.Y("tpr:Q", title="Sensitivity", scale=alt.Scale(domain=[0, 1])),
-            order="fpr:Q",
+            order=alt.Order("fpr:Q"),
         )
     )
     diagonal = (
         alt.Chart(pd.DataFrame({"fpr": [0, 1], "tpr": [0, 1]}))
         .mark_line(color=CONTROL, strokeDash=[6, 4])
-        .encode(x="fpr:Q", y="tpr:Q")
+        .encode(x=alt.X("fpr:Q"), y=alt.Y("tpr:Q"))
     )
     return alt.layer(diagonal, curve).properties(height=300)
 
@@ -84,7 +88,7 @@ def intervals(table: pd.DataFrame) -> AltairChart:
         x=alt.X("low:Q", title="Correlation r, 95 % interval"), x2="high:Q"
     )
     dot = base.mark_circle(size=90, color="#0072B2", opacity=1).encode(
-        x="r:Q",
+        x=alt.X("r:Q"),
         tooltip=[
             "column:N",
             alt.Tooltip("r:Q", format=".3f"),
@@ -116,6 +120,21 @@ def loss_plot(table: pd.DataFrame) -> AltairChart:
     )
 
 
+def either(
+    channel: type[Value],
+    test: alt.Parameter | alt.Expr,
+    *,
+    yes: str | float,
+    no: str | float,
+) -> Value:
+    """A channel that has one value where a test holds, or a selection, else another.
+
+    A channel of its class is taken as it is; Altair would look for the class of a
+    condition among some hundreds, which costs 3 ms each time.
+    """
+    return channel(**alt.condition(test, alt.value(yes), alt.value(no)))
+
+
 def rule(
     *,
     dash: list[int],
@@ -128,5 +147,5 @@ def rule(
         color=CONTROL, strokeDash=dash
     )
     if x is None:
-        return line.encode(y="at:Q")
+        return line.encode(y=alt.Y("at:Q"))
     return line.encode(x=alt.X("at:Q", scale=scale or alt.Scale()))

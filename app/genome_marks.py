@@ -111,7 +111,7 @@ def marks(thinned: Thin, plane: Plane) -> list[alt.Chart]:
         for table in (crowded[~alone], mute, speaking)
     )
     return [
-        lines.mark_rule(strokeWidth=3.2, strokeCap="round").encode(y2="y2:Q"),
+        lines.mark_rule(strokeWidth=3.2, strokeCap="round").encode(y2=alt.Y2("y2:Q")),
         dots.mark_circle(size=16, opacity=1),
         spoken.mark_circle(size=16, opacity=1).encode(tooltip=_tips(speaking)),
     ]
@@ -240,7 +240,7 @@ def names(leads: pd.DataFrame, plane: Plane, *, thinned: Thin) -> list[alt.Chart
         base = alt.Chart(table).encode(x=shown.x(), y=plane.y)
         layers += [
             base.mark_rule(color=CONTROL, strokeWidth=0.7, opacity=0.7).encode(
-                y2="peak:Q"
+                y2=alt.Y2("peak:Q")
             ),
             base.mark_text(
                 align=align,
@@ -250,6 +250,6 @@ def names(leads: pd.DataFrame, plane: Plane, *, thinned: Thin) -> list[alt.Chart
                 fontSize=11,
                 fontStyle="italic",
                 color=CONTROL,
-            ).encode(text="label:N"),
+            ).encode(text=alt.Text("label:N")),
         ]
     return layers

@@ -121,7 +121,7 @@ def miami(
         layers.append(
             alt.Chart(caption)
             .mark_text(align="left", dy=9 * sign, fontWeight="bold", color=CONTROL)
-            .encode(x=shown.x(), y=axis, text="text:N")
+            .encode(x=shown.x(), y=axis, text=alt.Text("text:N"))
         )
     return alt.layer(*layers).properties(height=2 * height + AROUND)
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from app import chapters, vocabulary
 from app.auc_plot import MANY, SIDES, WIDTH
-from app.charts import CASE, CONTROL, HEIGHT, AltairChart, rule
+from app.charts import CASE, CONTROL, HEIGHT, AltairChart, either, rule
 
 LABELLED = 10
 """Most codes that are named in the plot."""
@@ -109,8 +109,8 @@ def _points(base: alt.Chart, subjects: list[chapters.Subject]) -> alt.Chart:
                 scale=alt.Scale(domain=domain, range=[s.sign for s in subjects]),
                 legend=key,
             ),
-            fillOpacity=alt.condition(enriched, alt.value(0.85), alt.value(0)),
-            opacity=alt.condition(legend, alt.value(0.9), alt.value(0.06)),
+            fillOpacity=either(alt.FillOpacityValue, enriched, yes=0.85, no=0),
+            opacity=either(alt.OpacityValue, legend, yes=0.9, no=0.06),
             tooltip=[
                 alt.Tooltip("code:N", title="Code"),
                 alt.Tooltip("name:N", title="Name"),
@@ -197,6 +197,6 @@ def _texts(labels: pd.DataFrame, base: alt.Chart) -> list[alt.Chart]:
                 fontWeight="bold" if chosen else "normal",
                 color=CASE if chosen else CONTROL,
             )
-            .encode(x=base.encoding.x, y=base.encoding.y, text="label:N")
+            .encode(x=base.encoding.x, y=base.encoding.y, text=alt.Text("label:N"))
         )
     return layers

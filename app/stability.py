@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import data, explained, widgets
-from app.charts import CASE, CONTROL, AltairChart, rule
+from app.charts import CASE, CONTROL, AltairChart, either, rule
 from app.state import Choice
 
 MARKS = (
@@ -80,8 +80,8 @@ def stability_plot(table: pd.DataFrame, cluster: int) -> AltairChart:
             axis=alt.Axis(labelOverlap=False, grid=False),
         )
     )
-    colour = alt.condition(
-        alt.datum.chosen, alt.value(CASE), alt.value("#0072B2")
+    colour = either(
+        alt.ColorValue, alt.datum.chosen, yes=CASE, no="#0072B2"
     )  # the chosen one as in every other plot
     x = alt.X(
         "jaccard:Q",
@@ -90,7 +90,8 @@ def stability_plot(table: pd.DataFrame, cluster: int) -> AltairChart:
         axis=alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.75, 0.85, 1], format=".2~f"),
     )
     bars = base.mark_rule(strokeWidth=2, color=CONTROL).encode(
-        x=alt.X("jaccard_low:Q", scale=alt.Scale(domain=[0, 1])), x2="jaccard_high:Q"
+        x=alt.X("jaccard_low:Q", scale=alt.Scale(domain=[0, 1])),
+        x2=alt.X2("jaccard_high:Q"),
     )
     dots = base.mark_circle(size=90, opacity=1).encode(
         x=x,

@@ -1,9 +1,9 @@
 """Charts on their way to the browser: quickly, and in words that stay the same.
 
-Streamlit's own way checks every part of a chart against Vega-Lite's schema each time it is
-drawn, which costs more than all else on a screen, and names a chart's data by its content,
-so that a chart of other data is a chart to build anew. Here nothing is checked (the tests
-check every chart), and data are named by their order.
+Streamlit's own way checks a chart against Vega-Lite's schema each time it is drawn,
+which costs more than all else on a screen, and names its data by their content, so that
+a chart of other data is a chart to build anew. Here nothing is checked (tests do), and
+data are named by their order.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
-from altair.utils import schemapi
 
 from app.charts import AltairChart
-
-schemapi.disable_debug_mode()  # else every part of a chart is checked as it is made
 
 _ONE = Lock()
 """How Altair hands on data is one setting for all threads."""
@@ -25,7 +22,7 @@ _WAY = "named by order"
 
 
 def spec_of(chart: AltairChart) -> dict[str, Any]:
-    """A chart as `st.vega_lite_chart` takes it: tables stay tables, under ``datasets``."""
+    """A chart as `st.vega_lite_chart` takes it, its tables under ``datasets``."""
     tables: dict[str, pd.DataFrame] = {}
 
     def name(data: Any, **_more: Any) -> dict[str, str]:
