@@ -122,7 +122,7 @@ def loss_plot(table: pd.DataFrame) -> AltairChart:
 
 def either(
     channel: type[Value],
-    test: alt.Parameter | alt.Expr,
+    test: alt.Parameter | Expression,
     *,
     yes: str | float,
     no: str | float,
