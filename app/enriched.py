@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -28,6 +30,7 @@ def disclosed(
     seen: np.ndarray,
     codes: list[str],
     threshold: int,
+    told: Set[str] = frozenset(),
 ) -> pd.DataFrame:
     """Table of clusters × codes, small counts and all that tells them hidden.
 
@@ -49,6 +52,8 @@ def disclosed(
     codes
         Those that may be shown at all; the others are left out of the rows, but not of
         the number of tests that q corrects for.
+    told
+        Codes whose counts tell a small one beside others that are shown elsewhere.
 
     Returns
     -------
@@ -69,7 +74,8 @@ def disclosed(
         counts=both,
         threshold=threshold,
     )
-    table["n_both"] = table["n_both"].mask(nested)
+    elsewhere = table["code"].isin(list(told)).to_numpy(bool)
+    table["n_both"] = table["n_both"].mask(nested | elsewhere)
     small = hide_partition(sizes, threshold)
     table["n_cluster"] = table["n_cluster"].mask(small[cluster])
     held = [name for name in DERIVED if name in table.columns]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -106,22 +107,20 @@ class Groups:
 
     def ask(self, rule: Rule, key: str) -> Asked:
         """Remember that the size of a group is told; the same rule is kept once."""
+        held = {
+            "organ": rule.organ,
+            "encoder": rule.encoder,
+            "atlas": rule.atlas,
+            "drawn_on": rule.drawn_on,
+            "rule": rule.outline.model_dump_json(),
+            "key": key,
+        }
         with database.session(self._engine) as session:
-            for row in _of_atlas(session, rule.atlas):
-                found = _asked(row)
-                if found is not None and found.rule == rule:
-                    return found
-            row = _Asked(
-                organ=rule.organ,
-                encoder=rule.encoder,
-                atlas=rule.atlas,
-                drawn_on=rule.drawn_on,
-                rule=rule.outline.model_dump_json(),
-                key=key,
-                asked=datetime.now(UTC),
-            )
-            session.add(row)
-            session.commit()
+            row = session.scalars(select(_Asked).filter_by(**held)).first()
+            if row is None:
+                row = _Asked(**held, asked=datetime.now(UTC))
+                session.add(row)
+                session.commit()
             return Asked(row.id, rule, key)
 
     def asked(self, atlas: str) -> list[Asked]:
@@ -213,12 +212,19 @@ def _of_atlas(session: Session, atlas: str) -> list[_Asked]:
 
 def _asked(row: _Asked) -> Asked | None:
     """A row as it is used; `None` where somebody changed its rule by hand."""
-    try:
-        outline = Polygon.model_validate_json(row.rule)
-    except ValidationError:
+    outline = _outline(row.rule)
+    if outline is None:
         return None
     rule = Rule(row.organ, row.encoder, row.atlas, outline, row.drawn_on)
     return Asked(row.id, rule, row.key)
+
+
+@lru_cache(maxsize=4096)
+def _outline(rule: str) -> Polygon | None:
+    try:
+        return Polygon.model_validate_json(rule)
+    except ValidationError:
+        return None
 
 
 def _refuse_second(session: Session, name: str) -> None:

@@ -6,11 +6,11 @@ would lose their value on the way from one to the other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from app import data, vocabulary
+from app import data, group_box, vocabulary
 from edp_core.errors import MissingArtifactError
 
 
@@ -23,6 +23,8 @@ class Choice:
     code: str | None
     cluster: int | None
     vocabulary: str | None = None
+    group: str | None = None
+    """Name of a group that was drawn and saved."""
 
 
 def frame() -> None:
@@ -76,7 +78,9 @@ def _widgets() -> Choice:
             help="Leiden cluster of the embedding; 0 is the largest.",
         )
     number = int(cluster) if cluster is not None else None
-    return Choice(organ, encoder, code, number, chosen)
+    found = Choice(organ, encoder, code, number, chosen)
+    with st.sidebar:
+        return replace(found, group=group_box.draw(organ, encoder))
 
 
 def _vocabulary_box(
