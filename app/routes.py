@@ -15,6 +15,8 @@ SCREENS = {
     "diseases": ("Diseases", ":material/scatter_plot:"),
     "clusters": ("Clusters", ":material/bubble_chart:"),
     "phenotype": ("Phenotype", ":material/tune:"),
+    "compare": ("Compare", ":material/compare_arrows:"),
+    "phewas": ("PheWAS", ":material/hub:"),
     "export": ("Export", ":material/ios_share:"),
     "gwas": ("GWAS", ":material/genetics:"),
 }

@@ -25,6 +25,7 @@ with controls:
 if drawn is None:
     st.stop()
 spec, name = drawn.spec, drawn.suggested_name
+st.session_state["_design"] = spec  # what *PheWAS* opens on
 score = shown = None
 with result:
     try:

@@ -1,0 +1,128 @@
+"""Which phenotype the PheWAS is of, and its covariates; both live in the link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app import data, live_choice, phewas_data, recipes, state
+from app.basket import Basket
+from app.live_runs import Asked
+from app.state import Choice
+from edp_core.recipe import SPEC, Spec
+
+DESIGN = "_design"
+"""Key of the recipe designed last on *Phenotype*, in the session."""
+OF_CODE, OF_DESIGN = "code", "design"
+BASKET = "basket: "
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recipe, and how it is called: in the caption and in names of files."""
+
+    spec: Spec
+    title: str
+    name: str
+
+
+def choose(choice: Choice) -> Source | None:
+    """Draw the box of phenotypes; `None` where there is none to choose."""
+    held = {f"{BASKET}{e.spec.name}": e.spec for e in _entries()}
+    designed: Spec | None = st.session_state.get(DESIGN)
+    asked = st.session_state.get("phewas_of", st.query_params.get("phewas_of"))
+    if asked in (None, OF_DESIGN) and designed is not None:
+        st.session_state["recipe"] = _packed(designed)
+    elif asked in held:
+        st.session_state["recipe"] = _packed(held[asked])
+    with st.container(key="hidden-recipe"):
+        # a bound box writes what it holds into the link: a recipe, which names nobody
+        token = st.text_input("Recipe in the link", key="recipe", bind="query-params")
+    options = [OF_DESIGN] if token else []
+    options += [OF_CODE] if choice.code is not None else []
+    options += list(held)
+    if not options:
+        return None
+    titles = {
+        OF_CODE: f"classifier of {state.label(choice.code)}" if choice.code else "",
+        OF_DESIGN: "the design on Phenotype"
+        if designed is not None
+        else "the recipe in the link",
+    }
+    picked = st.selectbox(
+        "Phenotype",
+        options,
+        key="phewas_of",
+        bind="query-params",
+        format_func=lambda name: titles.get(name, name),
+        help="The design you looked at last on *Phenotype*, the out-of-fold classifier "
+        "of the code in the sidebar, or a phenotype of the basket.",
+    )
+    if picked in held:
+        return Source(held[picked], picked.removeprefix(BASKET), held[picked].name)
+    if picked == OF_DESIGN:
+        spec = _of_link(token)
+        if spec is not None:
+            return Source(spec, titles[OF_DESIGN] + f": {_said(spec)}", "design")
+    if choice.code is None:
+        return None
+    spec = recipes.classifier(choice, choice.code)
+    return Source(spec, titles[OF_CODE], recipes.name_of(choice.organ, choice.code))
+
+
+def _entries() -> list:
+    return Basket(data.study().store_path).entries()
+
+
+def _packed(spec: Spec) -> str:
+    unnamed = spec.model_copy(update={"name": "score"})
+    recipe = SPEC.dump_json(unnamed).decode()
+    return live_choice.packed(Asked(recipe, "", "", ()))
+
+
+def _of_link(token: str) -> Spec | None:
+    try:
+        return live_choice.unpacked(token)[0]
+    except ValueError:
+        st.caption(":material/link_off: The recipe in the link cannot be read.")
+        return None
+
+
+def _said(spec: Spec) -> str:
+    """A recipe in a few words."""
+    parts = [str(spec.method)]
+    for name in ("organ", "encoder", "trait", "column"):
+        found = getattr(spec, name, None)
+        parts += [str(found)] if found else []
+    return ", ".join(parts)
+
+
+def covariates(spec: Spec) -> tuple[str, ...]:
+    """Draw the box of covariates; those chosen."""
+    offer = phewas_data.offered(spec)
+    known = list(offer.every)
+    held = st.session_state.get("phewas_covariates")
+    if held is not None and not set(held) <= set(known):
+        # another phenotype, of people of whom something else is known
+        fitting = [name for name in held if name in known]
+        st.session_state["phewas_covariates"] = fitting
+    chosen = st.multiselect(
+        "Covariates",
+        known,
+        default=list(offer.usual),
+        key="phewas_covariates",
+        bind="query-params",
+        format_func=data.caption,
+        placeholder="none",
+        help="In every model beside the phenotype. The people are the same whichever "
+        "you choose: those of whom age, sex, BMI, centre and date are known, as far as "
+        "the study has them; so estimates with and without one compare.",
+    )
+    if offer.lacking:
+        names = ", ".join(map(data.caption, offer.lacking))
+        st.caption(
+            f":material/info: Not offered, since more than "
+            f"{1 - phewas_data.KNOWN:.0%} of the people lack it: {names}."
+        )
+    return tuple(name for name in known if name in chosen)

@@ -1,0 +1,37 @@
+"""PheWAS: a phenotype against every code and every other field of the study."""
+
+import streamlit as st
+
+from app import guards, phewas_data, phewas_source, phewas_view, routes, state, widgets
+
+choice = state.choice()
+widgets.title("PheWAS", choice)
+guards.need("cohort", "phenome")
+first, second = st.columns([2, 3], gap="medium")
+with first:
+    source = phewas_source.choose(choice)
+if source is None:
+    st.info(
+        "There is no phenotype yet: no code can be shown in this study, and the basket "
+        "is empty.",
+        icon=":material/info:",
+    )
+    routes.link("phenotype", "Make a phenotype of a principal component")
+    st.stop()
+with second:
+    chosen = phewas_source.covariates(source.spec)
+table = phewas_data.phewas(source.spec, chosen)
+people, lost = phewas_data.counted(source.spec)
+st.caption(
+    f"**{source.title}** · N = {people:,} · left out for want of a covariate: {lost} · "
+    "effects are for one SD of the phenotype"
+)
+view = phewas_view.look(table)
+phewas_view.plots(view, choice, source.name)
+left, right = st.columns([3, 2], gap="large")
+with left:
+    st.subheader("All outcomes", anchor=False)
+    phewas_view.table(view, source, chosen)
+with right:
+    st.subheader("Forest", anchor=False)
+    phewas_view.forests(view, choice, source.name)
