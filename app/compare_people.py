@@ -1,0 +1,204 @@
+"""The same people elsewhere: where a group of one organ lies in another's clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import compare_picks, data, figures
+from app.compare_picks import Pick
+from app.state import Choice
+from edp_core.appraisal.gathering import Gathered, gathering
+from edp_core.crossed import hide_crossed
+from edp_core.disclosure import about, hide_partition, is_small
+from edp_core.recipe import SPEC
+
+TOP = 0.1
+"""Share of people that is the top, or the bottom, of a score."""
+POOLED = "hidden ones together"
+DERIVED = [
+    "expected", "share_of_cluster", "share_of_group", "odds_ratio", "or_low", "or_high",
+    "log10p", "log10q",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Who:
+    """Some people, and who could have been among them.
+
+    Attributes
+    ----------
+    name
+        As the screen calls them; what a highlight is known by.
+    source
+        Organ and encoder they were found in; `None` for a column.
+    labels
+        (n_participants,) number of the part each belongs to, −1 for those who could
+        not be in any. All clusters of an organ are looked at together, since the
+        table of one would tell what that of another hides.
+    part
+        Which part they are.
+    """
+
+    name: str
+    source: tuple[str, str] | None
+    labels: np.ndarray
+    part: int
+
+    @property
+    def members(self) -> np.ndarray:
+        """(n_participants,) bool."""
+        return np.asarray(self.labels == self.part)
+
+    @property
+    def known(self) -> np.ndarray:
+        """(n_participants,) bool, who could be a member."""
+        return np.asarray(self.labels >= 0)
+
+
+def cluster(choice: Choice) -> Who | None:
+    """The chosen cluster; `None` where its size is hidden."""
+    pair = (choice.organ, choice.encoder)
+    given = data.inputs(*pair)
+    labels = np.asarray(given.clusters)
+    number = choice.cluster or 0
+    if hide_partition(np.bincount(labels), figures.least())[number]:
+        return None
+    return Who(f"cluster {number} of {'/'.join(pair)}", pair,
+               _whole(labels, np.asarray(given.seen)), number)  # fmt: skip
+
+
+def end_of(pick: Pick, *, top: bool) -> Who:
+    """The tenth of people with the highest, or lowest, values of a phenotype."""
+    values = pick.score.values
+    labels = np.where(np.isfinite(values), 0, -1)
+    count = int(TOP * (labels == 0).sum())
+    key = -values if top else values
+    labels[np.argsort(key, kind="stable")[:count]] = 1
+    name = f"{'top' if top else 'bottom'} tenth of {pick.name}"
+    return Who(name, compare_picks.pair_of(pick.spec), labels, 1)
+
+
+def group(name: str, members: np.ndarray, choice: Choice) -> Who:
+    """A named group, (n_seen,) bool of the choice's embedding."""
+    seen = np.asarray(data.inputs(choice.organ, choice.encoder).seen)
+    labels = _whole(members.astype(np.int64), seen)
+    return Who(f"group {name}", (choice.organ, choice.encoder), labels, 1)
+
+
+def _whole(of_seen: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    labels = np.full(len(data.inputs().participants), -1, np.int64)
+    labels[seen] = of_seen
+    return labels
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Where some people lie in the clusters of an embedding, disclosed.
+
+    Attributes
+    ----------
+    table
+        As `edp_core.appraisal.gathering.gathering`; a row ``hidden ones together``
+        where counts of several clusters are hidden.
+    together
+        One test of all clusters.
+    n
+        Members in all, and those who have the embedding, as they may be shown.
+    shown
+        (n_seen,) bool of the embedding: members who may be lit on its map.
+    """
+
+    table: pd.DataFrame
+    together: Gathered
+    n: tuple[int | str, int | str]
+    shown: np.ndarray
+
+
+def elsewhere(who: Who, pair: tuple[str, str]) -> Elsewhere:
+    """Where they lie in the clusters of another embedding.
+
+    Notes
+    -----
+    Those who have the embedding but could not be members are left out. Where their
+    number in a cluster is small, or would tell a small one, they stay in as others:
+    the cluster is then as large as it is anyway known to be. Where the number of
+    members without the embedding may not be told, all members count as having it. So
+    no figure rests on more than what may be shown; they differ from the exact ones by
+    those few people.
+    """
+    given = data.inputs(*pair)
+    labels, seen = np.asarray(given.clusters), np.asarray(given.seen)
+    least = figures.least()
+    n_clusters = int(labels.max()) + 1
+    counts = _crossed(who.labels, labels, seen=seen)
+    hidden = hide_crossed(counts, least)
+    full, gap = np.bincount(labels, minlength=n_clusters), counts[-1, :-1]
+    sizes = np.where(hidden[-1, :-1], full, full - gap)
+    both, without = counts[who.part, :-1], int(counts[who.part, -1])
+    # a cluster whose size is hidden tells nothing here either
+    dark = hidden[who.part].copy()
+    dark[:-1] |= hide_partition(full, least) | is_small(sizes - both, least)
+    dark = hide_partition(counts[who.part], least, hidden=dark)
+    untold, dark = bool(dark[-1]), dark[:-1]
+    members = int(who.members.sum())
+    has = members if untold else members - without
+    table, together = _figures(both, sizes, dark, total=has)
+    there: int | str = about(has, least) if untold else has
+    lit = who.members[seen] & ~dark[labels]
+    return Elsewhere(table, together, (figures.people(members), there), lit)
+
+
+def _crossed(parts: np.ndarray, labels: np.ndarray, *, seen: np.ndarray) -> np.ndarray:
+    """(n_parts + 1, n_clusters + 1) people; last: in no part, without the embedding."""
+    rows, columns = int(parts.max()) + 1, int(labels.max()) + 1
+    there = np.full(len(parts), columns)
+    there[seen] = labels
+    of = np.where(parts < 0, rows, parts)
+    counts = np.zeros((rows + 1, columns + 1), np.int64)
+    np.add.at(counts, (of, there), 1)
+    counts[-1, -1] = 0  # who has neither is not looked at
+    return counts
+
+
+def _figures(
+    both: np.ndarray, sizes: np.ndarray, dark: np.ndarray, *, total: int
+) -> tuple[pd.DataFrame, Gathered]:
+    """Figures of the clusters that may be shown, the others as one."""
+    clear = np.flatnonzero(~dark)
+    names = [str(number) for number in clear]
+    inside, people = both[clear], sizes[clear]
+    rest = total - int(inside.sum())
+    # nothing is left over where no count is hidden: a hidden one never stands alone
+    if dark.any():
+        names.append(POOLED)
+        inside = np.append(inside, rest)
+        people = np.append(people, max(int(sizes[dark].sum()), rest))
+    table, together = gathering(inside, people)
+    table["cluster"] = names
+    table = table.astype({"n_both": "Int64", "n_cluster": "Int64"})
+    pooled = table["cluster"] == POOLED
+    few = is_small(table["n_both"].to_numpy(int), figures.least())
+    for name in ("n_both", "n_cluster", *DERIVED):
+        table[name] = table[name].mask(pooled & few)
+    return table.round(
+        {"expected": 1, "share_of_cluster": 3, "share_of_group": 3, "odds_ratio": 3,
+         "or_low": 3, "or_high": 3, "log10p": 2, "log10q": 2}
+    ), together  # fmt: skip
+
+
+def targets(source: tuple[str, str] | None) -> list[str]:
+    """Other embeddings of the study, those of other organs first."""
+    pairs = [pair for pair in data.study().pairs() if pair != source]
+    here = source[0] if source else ""
+    there = [pair for pair in pairs if not data.missing([f"atlas/{'/'.join(pair)}"])]
+    return ["/".join(pair) for pair in sorted(there, key=lambda p: p[0] == here)]
+
+
+def choices(chosen: Sequence[Pick]) -> list[Pick]:
+    """Phenotypes whose top and bottom can be looked at: numbers, not codes."""
+    return [pick for pick in chosen if pick.score.kind == "quantitative"]
