@@ -10,7 +10,16 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data, figures, maps, stability, vocabulary, widgets
+from app import (
+    data,
+    explained,
+    figures,
+    linked,
+    maps,
+    stability,
+    vocabulary,
+    widgets,
+)
 from app.enriched import ADJUSTED
 from app.scatter import scatter
 from app.state import Choice
@@ -51,40 +60,43 @@ def card(choice: Choice, here: pd.DataFrame) -> None:
     first, second, third = st.columns([1, 1, 2])
     with first:
         under = None if np.isnan(share) else f"{share:.1%} of participants"
-        widgets.number(f"Cluster {number}: N", size, under=under)
+        widgets.number(
+            f"Cluster {number}: N", size, under=under, help=explained.help("n")
+        )
     with second:
         _stability(choice, number)
     with third, st.container(border=True, height="stretch"):
         q = -np.log10(0.05)
         top = here[(here["odds_ratio"] > 1) & (here["log10q"] >= q)].head(TOP)
-        st.caption("Enriched at q ≤ 0.05, strongest first")
-        lines = [_line(row) for _, row in top.iterrows()]
-        st.markdown("  \n".join(lines) or "None of the codes that may be shown.")
+        st.caption(
+            "Enriched at q ≤ 0.05, strongest first; click one to choose it",
+            help=explained.help("q"),
+        )
+        lines = [(str(row["code"]), _line(row)) for _, row in top.iterrows()]
+        if lines:
+            linked.code_buttons(lines, key="enriched", across=False)
+        else:
+            st.markdown("None of the codes that may be shown.")
 
 
 def _line(row: pd.Series) -> str:
     name = vocabulary.label(str(row["code"]), {str(row["code"]): str(row["name"])})
     adjusted = row.get("adjusted_or")
     beside = "" if pd.isna(adjusted) else f", adjusted {adjusted:.2f}"
-    # markdown of a study's own names is text
-    return (
-        f"{_plain(name)} · OR {row['odds_ratio']:.2f}{beside} (N = {row['n_both']:,})"
-    )
-
-
-def _plain(text: str) -> str:
-    return "".join(f"\\{c}" if c in r"\`*_{}[]<>#~$:|" else c for c in text)
+    return f"{name} · OR {row['odds_ratio']:.2f}{beside} (N = {row['n_both']:,})"
 
 
 def _stability(choice: Choice, number: int) -> None:
     try:
         table, _ = data.stability(choice.organ, choice.encoder)
     except MissingArtifactError:
-        widgets.number("Stability", None, help="Not computed yet; see below.")
+        why = explained.help("jaccard", "Not computed yet; see below.")
+        widgets.number("Stability", None, help=why)
         return
     row = stability.of_cluster(table, number)
     if row is None:
-        widgets.number("Stability", None, help="Not computed, or hidden: see below.")
+        why = explained.help("jaccard", "Not computed, or hidden: see below.")
+        widgets.number("Stability", None, help=why)
         return
     low, high = row["jaccard_low"], row["jaccard_high"]
     widgets.number(
@@ -98,8 +110,11 @@ def _stability(choice: Choice, number: int) -> None:
 
 def umap(choice: Choice, colour: str, **more: Any) -> None:
     """Map of the participants in one of `maps.options`; ``more`` goes to `scatter`."""
-    shown = maps.the_map(choice, colour)
+    shown = maps.the_map(choice, colour, lighted=linked.lighted(choice))
     coloured = maps.colours(choice, colour, shown)
+    lit = linked.highlight(choice, shown, coloured)
+    if lit is not None:  # a range of the score, before a group
+        more["highlight"] = lit
     scatter(shown, coloured, **more)
     st.caption(
         f"N = {len(shown):,} participants, one point each, in random order. Distances "
@@ -147,6 +162,7 @@ def codes_table(
     hidden: dict[str, ColumnConfig | str | None] = {}
     if not adjusted_for():  # neither age nor sex is known
         hidden = dict.fromkeys((*ADJUSTED, "note"))
+    linked.mark_row("enrichment_table", list(here["code"]), choice.code)
     st.dataframe(
         listed(here),
         hide_index=True,

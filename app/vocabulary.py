@@ -67,6 +67,15 @@ def label(code: str, names: Mapping[str, str]) -> str:
     return written if name == written else f"{written} {name}".strip()
 
 
+def plain(text: str) -> str:
+    r"""A text as Markdown that says the same: names of a study are no markup.
+
+    >>> plain("A*B")
+    'A\\*B'
+    """
+    return "".join(f"\\{c}" if c in r"\`*_{}[]<>#~$:|" else c for c in text)
+
+
 def short(code: str) -> str:
     """A code without the name of its table, for a label in a plot.
 

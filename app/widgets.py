@@ -149,9 +149,13 @@ def figure(
     *,
     key: str | None = None,
     on_select: Callable[[], None] | None = None,
+    selects: str = "pick",
     alt_text: str | None = None,
 ) -> None:
-    """Draw a chart with its downloads as SVG and PNG."""
+    """Draw a chart with its downloads as SVG and PNG.
+
+    ``selects`` is the selection of the chart that ``on_select`` is called for.
+    """
     alt_text = alt_text or name.replace("-", " ")
     spec = spec_of(chart)
     if on_select is None:
@@ -159,7 +163,11 @@ def figure(
     else:
         # a click on a legend stays in the browser
         st.vega_lite_chart(
-            spec=spec, key=key, on_select=on_select, selection_mode="pick", alt=alt_text
+            spec=spec,
+            key=key,
+            on_select=on_select,
+            selection_mode=selects,
+            alt=alt_text,
         )
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         st.download_button(

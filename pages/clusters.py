@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cluster_view, data, errors, figures, guards, state, widgets
+from app import cluster_view, data, errors, figures, guards, linked, state, widgets
 from app import stability as stable
 from app.enriched import q_line
 from app.percentage_plot import percentage_plot
@@ -25,9 +25,7 @@ if len(table):
 
 def row_picked() -> None:
     """Make the clicked row's code the choice."""
-    rows = st.session_state["enrichment_table"].selection.rows
-    if rows:
-        state.pick_code(str(here["code"].iat[rows[0]]))
+    linked.picked_row("enrichment_table", list(here["code"]))
 
 
 left, right = st.columns(2, gap="large")
@@ -40,6 +38,8 @@ with left:
             "Colour by", options, default=colour, key="colour", bind="query-params"
         )
     cluster_view.umap(choice, colour or "cluster")
+    with errors.shown():
+        linked.histogram(choice, *linked.of_cluster(choice))
 with right:
     if table.empty:
         widgets.cluster_sizes(figures.cluster_sizes(choice), choice)
