@@ -2,9 +2,9 @@
 
 The slots of a study are ``cohort``, ``phenome``, ``images/<organ>``,
 ``thumbnails/<organ>`` and, for each organ and encoder, ``encoder``, ``embedding``,
-``atlas``, ``scan``, ``enrichment``, ``stability`` and ``probes``
-(``embedding/<organ>/<encoder>``); where the study has genotypes, ``genotypes`` and
-``basis/<organ>/<encoder>``.
+``atlas``, ``scan``, ``enrichment``, ``stability``, ``probes`` and, of a masked
+autoencoder, ``occlusion`` (``embedding/<organ>/<encoder>``); where the study has
+genotypes, ``genotypes`` and ``basis/<organ>/<encoder>``.
 Results of a GWAS, ``gwas/<name>``, are given by the user and belong to no step.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from edp_core.appraisal.occlusion_files import read_occlusion as read_occlusion
 from edp_core.errors import AlignmentError
 from edp_core.gwas import basis_files, results_store, sources
 from edp_core.gwas.basis_files import read_basis as read_basis
@@ -41,12 +42,21 @@ VERSIONS = {
     "scan": 2,
     "enrichment": 2,
     "stability": 2,
+    "occlusion": 1,
     "probes": 1,
     "genotypes": 1,
     "basis": 1,
     results_store.KIND: results_store.VERSION,
 }
 """Raise a version when the step's output changes for the same inputs."""
+
+OF_ANALYSIS = {
+    "scan": {"min_cases", "folds", "shrinkage", "oversampling", "seed"},
+    "stability": {"resolutions", "stability_repeats", "resolution", "seed"},
+    "occlusion": {"occlusion_people", "occlusion_blocks", "seed"},
+    "probes": {"folds", "seed"},
+}
+"""Kinds whose recipe holds settings of ``[analysis]`` alone, and which."""
 
 THUMBNAIL = 64
 """Edge of a thumbnail, in pixels."""
@@ -84,8 +94,8 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
         )
     if kind == "thumbnails":
         return {"size": THUMBNAIL}
-    if kind == "probes":
-        return analysis.model_dump(mode="json", include={"folds", "seed"})
+    if kind in OF_ANALYSIS:
+        return analysis.model_dump(mode="json", include=OF_ANALYSIS[kind])
     if kind in ("genotypes", "basis"):
         return basis_files.settings_of(study, kind)
     encoder = study.encoder(*rest)
@@ -101,12 +111,6 @@ def settings_of(study: Study, slot: str) -> dict[str, Any]:
         clustering = clustering_of(study).model_dump(mode="json")
         names = {"pcs", "umap_min_dist"}
         return clustering | analysis.model_dump(mode="json", include=names)
-    if kind == "scan":
-        names = {"min_cases", "folds", "shrinkage", "oversampling", "seed"}
-        return analysis.model_dump(mode="json", include=names)
-    if kind == "stability":
-        names = {"resolutions", "stability_repeats", "resolution", "seed"}
-        return analysis.model_dump(mode="json", include=names)
     return {"min_cases": study.disclosure.threshold}
 
 

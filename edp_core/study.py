@@ -140,6 +140,14 @@ class Study(Settings):
             return settings.model_copy(update={"patch": patch})
         return settings
 
+    def occluded(self) -> list[tuple[str, str]]:
+        """Those of `pairs` whose images are looked at with parts left out.
+
+        Their encoders are such that learnt from images with parts left out.
+        """
+        mae = [p for p in self.pairs() if isinstance(self.encoders[p[1]], MaeEncoder)]
+        return mae if self.analysis.occlusion_people else []
+
     def pairs(self) -> list[tuple[str, str]]:
         """Every (organ, encoder) the study asks for, in the order of the file."""
         return [

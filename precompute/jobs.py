@@ -22,12 +22,24 @@ from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
 from edp_core.withdrawals import withdrawal_lists
 from precompute import analyse, ingest_images, ingest_tables, ingest_vectors, probes
-from precompute.atlas_steps import Step, enrichment_step, stability_step
+from precompute.atlas_steps import (
+    Step,
+    enrichment_step,
+    occlusion_step,
+    stability_step,
+)
 from precompute.datasets import ImageFile
 from precompute.fingerprints import Fingerprints
 from precompute.lineage import content_of
 
 Report = Callable[[int, int], None]
+OF_ATLAS: dict[str, Callable[[Study, Store, str], Step]] = {
+    "enrichment": enrichment_step,
+    "stability": stability_step,
+    "occlusion": occlusion_step,
+    "probes": probes.probes_step,
+}
+"""What asks something of an atlas or an embedding, and says by itself how."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,8 @@ class Jobs:
             Where a slot it needs is not done.
         """
         kind, *rest = slot.split("/")
+        if kind in OF_ATLAS:
+            return self._of_atlas(kind, "/".join(rest))
         makers: dict[str, Callable[..., Job]] = {
             "cohort": self._cohort,
             "phenome": self._phenome,
@@ -68,9 +82,6 @@ class Jobs:
             "embedding": self._embedding,
             "atlas": self._atlas,
             "scan": self._scan,
-            "enrichment": self._enrichment,
-            "stability": self._stability,
-            "probes": self._probes,
             "genotypes": self._of_genotypes,
             "basis": self._of_genotypes,
         }
@@ -264,22 +275,9 @@ class Jobs:
             ),
         )
 
-    def _enrichment(self, organ: str, name: str) -> Job:
-        return self._of_atlas("enrichment", f"{organ}/{name}", enrichment_step)
-
-    def _probes(self, organ: str, name: str) -> Job:
-        return self._of_atlas("probes", f"{organ}/{name}", probes.probes_step)
-
-    def _stability(self, organ: str, name: str) -> Job:
-        return self._of_atlas("stability", f"{organ}/{name}", stability_step)
-
-    def _of_atlas(
-        self, kind: str, pair: str, step: Callable[[Study, Store, str], Step]
-    ) -> Job:
-        inputs, build = step(self.study, self.store, pair)
-        return self._job(
-            f"{kind}/{pair}", inputs, build=lambda folder, _: build(folder)
-        )
+    def _of_atlas(self, kind: str, pair: str) -> Job:
+        inputs, build = OF_ATLAS[kind](self.study, self.store, pair)
+        return self._job(f"{kind}/{pair}", inputs, build=build)
 
     def _of_genotypes(self, *pair: str) -> Job:
         from precompute import gwas_basis  # it imports this module

@@ -17,7 +17,7 @@ from edp_core.scoring.folds import fold_partition
 from edp_core.store import Store, write_table
 from edp_core.study import Study
 from edp_core.vectors.embedding import Embedding
-from precompute.atlas_steps import Step
+from precompute.atlas_steps import Report, Step
 
 ALL = "+"
 """In place of an organ: all that have the encoder."""
@@ -56,7 +56,7 @@ def probes_step(study: Study, store: Store, pair: str) -> Step:
     organ_asked, encoder = pair.split("/")
     organs = organs_of(study, organ_asked, encoder)
 
-    def build(folder: Path) -> None:
+    def build(folder: Path, _: Report) -> None:
         people = artifacts.read_cohort(store).participants
         measures = artifacts.read_measures(study, store)
         make_probes(

@@ -65,6 +65,10 @@ def slots(study: Study) -> list[Slot]:
             )
         )
         found.append(Slot("analyse", f"stability/{pair}", (embedding, f"atlas/{pair}")))
+    for organ, name in study.occluded():
+        pair = f"{organ}/{name}"
+        held = (f"images/{organ}", f"encoder/{pair}", f"embedding/{pair}")
+        found.append(Slot("analyse", f"occlusion/{pair}", (*held, f"atlas/{pair}")))
     if study.genotypes is not None:
         for pair in pairs:
             wanted = (f"embedding/{pair}", "cohort", "genotypes")

@@ -33,6 +33,10 @@ class Analysis(Settings):
     """Further resolutions the clusters are compared with."""
     stability_repeats: Annotated[int, Field(ge=0, le=1000)] = 10
     """Bootstrap samples clustered anew; 0 = none."""
+    occlusion_people: Annotated[int, Field(ge=0, le=10_000)] = 24
+    """People whose images are encoded with each part of them left out; 0 = none."""
+    occlusion_blocks: Annotated[int, Field(ge=2, le=64)] = 8
+    """Most parts along an edge of an image; a part is whole patches."""
     umap_min_dist: Annotated[float, Field(ge=0, le=1)] = 0.5
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 

@@ -248,9 +248,20 @@ class MaskedAutoencoder(nn.Module):
         hidden = mask.hidden.unsqueeze(-1).expand_as(predictions)
         return from_patches(predictions, self.patch), from_patches(hidden, self.patch)
 
-    def embed(self, images: Tensor, *, block: int, pooling: Pooling) -> Tensor:
-        """Vectors of whole images (B, D): a block's tokens, normed and pooled."""
-        tokens = self.tokens(images)  # (B, 1 + L, D)
+    def embed(
+        self,
+        images: Tensor,
+        *,
+        block: int,
+        pooling: Pooling,
+        visible: Tensor | None = None,
+    ) -> Tensor:
+        """Vectors of images (B, D): a block's tokens, normed and pooled.
+
+        Of whole images, or of the patches ``visible`` (B, K) alone: those left out
+        take no part, as in training, and are not in the mean either.
+        """
+        tokens = self.tokens(images, visible)  # (B, 1 + K, D)
         for layer in self.blocks[: block_number(block, len(self.blocks)) + 1]:
             tokens = layer(tokens)
         return pool(self.norm(tokens), prefix=1, pooling=pooling)
