@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from app.charts import CASE, CONTROL, AltairChart, rule
-from app.phewas_plots import ODDS
+from app.phewas_plots import ODDS, odds_ticks
 
 BLUE = "#0072B2"
+TEXT = 0.55
+"""Room for the numbers, as a share of the reach of the intervals."""
 WIDEST = 4.0
 """An interval is drawn as far as this many times the reach of the estimates."""
 
@@ -60,16 +62,27 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
             "outcome:N",
             title=None,
             sort=None,
-            axis=alt.Axis(labelLimit=260, labelOverlap=False),
+            axis=alt.Axis(labelLimit=230, labelOverlap=False),
         )
     )
-    axis = alt.Axis(format=".3~g")
+    low, high = float(shown["low"].min()), float(shown["high"].max())
+    low, high = min(low, 0.0), max(high, 0.0)
+    axis = alt.Axis(format=".3~g", tickCount=5)
     title = "β per SD of the phenotype, SD"
     if odds:
-        title = "Odds ratio per SD of the phenotype"
-        axis = alt.Axis(labelExpr="format(exp(datum.value), '.2~f')", tickCount=6)
+        title = "Odds ratio per SD of the phenotype, on a log scale"
+        ticks = [np.log(t) for t in odds_ticks(max(-low, high))]
+        axis = alt.Axis(
+            values=[float(t) for t in ticks if low <= t <= high],
+            labelExpr="format(exp(datum.value), '.3~g')",
+            labelOverlap=True,
+        )
+    # numbers stand to the right of the widest interval
+    scale = alt.Scale(
+        domain=[low - 0.04 * (high - low), high + TEXT * (high - low)], nice=False
+    )
     colour = alt.condition(alt.datum.chosen, alt.value(CASE), alt.value(BLUE))
-    x = alt.X("low:Q", title=title, axis=axis, scale=alt.Scale(zero=False))
+    x = alt.X("low:Q", title=title, axis=axis, scale=scale)
     bars = base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q", color=colour)
     dots = base.mark_point(size=80, filled=True, strokeWidth=1.5, opacity=1).encode(
         x="beta:Q",
@@ -83,9 +96,8 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
             alt.Tooltip("n_cases:Q", title="Cases", format=","),
         ],
     )  # fmt: skip
-    texts = base.mark_text(align="left", dx=6, fontSize=11, color=CONTROL).encode(
-        x="high:Q", text="text:N"
+    texts = base.mark_text(align="right", fontSize=11, color=CONTROL).encode(
+        x=alt.value("width"), text="text:N"
     )
-    return alt.layer(rule(x=0, dash=[6, 4]), bars, dots, texts).properties(
-        height=70 + 28 * len(table)
-    )
+    nothing = rule(x=0, dash=[6, 4], scale=scale)
+    return alt.layer(nothing, bars, dots, texts).properties(height=70 + 26 * len(table))

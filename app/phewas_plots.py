@@ -70,16 +70,19 @@ def volcano(table: pd.DataFrame, code: str | None, *, lines: Lines) -> AltairCha
     """
     shown = _prepared(table)
     up = _upward(shown, lines)
-    width = max(float(shown["beta"].abs().max()) if len(shown) else 0.0, 0.05) * 1.08
-    pixels = (shown["beta"].to_numpy(float) / width + 1) / 2 * VOLCANO
+    beta = shown["beta"].to_numpy(float)
+    reach = max(float(np.ptp(np.append(beta, 0.0))), 0.05)
+    low = float(beta.min(initial=0.0)) - 0.08 * reach
+    high = float(beta.max(initial=0.0)) + 0.08 * reach
+    pixels = (beta - low) / (high - low) * VOLCANO
     odds = bool(len(shown)) and bool(shown["odds"].all())
     axis = alt.Axis(format=".2~f")
     title = "Effect per SD: log odds ratio; of measurements in SD"
     if odds:
         title = "Odds ratio per SD of the phenotype, on a log scale"
-        ticks = _odds_ticks(width)
+        ticks = odds_ticks(max(-low, high))
         axis = alt.Axis(
-            values=[float(np.log(tick)) for tick in ticks],
+            values=[float(np.log(t)) for t in ticks if low <= np.log(t) <= high],
             labelExpr="format(exp(datum.value), '.3~g')",
             labelOverlap=True,
         )
@@ -87,7 +90,7 @@ def volcano(table: pd.DataFrame, code: str | None, *, lines: Lines) -> AltairCha
         "beta:Q",
         title=title,
         axis=axis,
-        scale=alt.Scale(domain=[-width, width], nice=False),
+        scale=alt.Scale(domain=[low, high], nice=False),
     )
     plane = _Plane(shown, up, up.y(), x, pixels, VOLCANO)
     subjects = _subjects(shown)
@@ -339,7 +342,7 @@ def _quoted(name: str) -> str:
     return name.replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _odds_ticks(width: float) -> list[float]:
+def odds_ticks(width: float) -> list[float]:
     """Round odds ratios on both sides of 1."""
     sides = [1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100]
     if width > 1:

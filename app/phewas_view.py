@@ -79,14 +79,14 @@ def _wanted(table: pd.DataFrame) -> np.ndarray:
     there = [name for name in dict.fromkeys(of) if name]
     chosen = st.multiselect(
         "Outcomes", there, key="phewas_outcomes", bind="query-params",
-        placeholder="all codes and fields", width=300,
+        placeholder="all codes and fields", width=280,
         format_func=lambda name: "other fields" if name == FIELDS
         else vocabulary.name_of(name),
         help="Plot and list these alone. The lines go on counting every test.",
     )  # fmt: skip
     groups = st.multiselect(
         "Groups", sorted(set(names)), key="phewas_groups", bind="query-params",
-        placeholder="all chapters and groups", width=300,
+        placeholder="all chapters and groups", width=280,
     )  # fmt: skip
     kept = np.ones(len(table), bool)
     if chosen:
@@ -275,9 +275,11 @@ def forests(view: View, choice: Choice, name: str) -> None:
     if shown.empty:
         st.caption("No outcome that is looked at has a figure.")
         return
-    for odds, said in ((True, "odds"), (False, "sd")):
+    scales = [(True, "odds"), (False, "sd")]
+    held = [(odds, said) for odds, said in scales if (odds_of(shown) == odds).any()]
+    for place, (odds, said) in zip(st.columns(len(held)), held, strict=True):
         part = shown[odds_of(shown) == odds]
-        if len(part):
+        with place:
             widgets.figure(
                 forest(part, choice.code, odds=odds),
                 f"phewas-forest-{said}-{name}",

@@ -15,8 +15,8 @@ SCREENS = {
     "diseases": ("Diseases", ":material/scatter_plot:"),
     "clusters": ("Clusters", ":material/bubble_chart:"),
     "phenotype": ("Phenotype", ":material/tune:"),
-    "compare": ("Compare", ":material/compare_arrows:"),
     "phewas": ("PheWAS", ":material/hub:"),
+    "compare": ("Compare", ":material/compare_arrows:"),
     "export": ("Export", ":material/ios_share:"),
     "gwas": ("GWAS", ":material/genetics:"),
 }
@@ -30,6 +30,11 @@ def routes() -> list[StreamlitPage]:
 def link(name: str, text: str) -> None:
     """Draw a link to a screen, so that an empty one is no dead end."""
     st.page_link(_page(name), label=text)
+
+
+def go(name: str) -> None:
+    """Open a screen; what the link holds goes along."""
+    st.switch_page(_page(name), query_params={})
 
 
 def _page(name: str) -> StreamlitPage:

@@ -28,10 +28,7 @@ st.caption(
 )
 view = phewas_view.look(table)
 phewas_view.plots(view, choice, source.name)
-left, right = st.columns([3, 2], gap="large")
-with left:
-    st.subheader("All outcomes", anchor=False)
-    phewas_view.table(view, source, chosen)
-with right:
-    st.subheader("Forest", anchor=False)
-    phewas_view.forests(view, choice, source.name)
+st.subheader("All outcomes", anchor=False)
+phewas_view.table(view, source, chosen)
+st.subheader("Forest", anchor=False)
+phewas_view.forests(view, choice, source.name)
