@@ -249,6 +249,16 @@ def _codes(
     return here.loc[order].reset_index(drop=True)
 
 
+def circular(looked: Looked) -> set[str]:
+    """Codes whose test the group was drawn on: its own, and what holds or is part."""
+    code = looked.asked.rule.drawn_on
+    phenome = _inputs(looked.asked.rule).phenome
+    names = phenome.traits["code"].to_numpy()
+    pairs = names[np.asarray(phenome.within, np.int64).reshape(-1, 2)]
+    near = pairs[(pairs == code).any(axis=1)]
+    return {str(name) for name in near.ravel()} | ({code} if code else set())
+
+
 def _sets(
     found: np.ndarray, rule: Rule, earlier: Sequence[Asked]
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,19 @@
 
 import streamlit as st
 
-from app import cluster_view, data, errors, figures, guards, linked, state, widgets
+from app import (
+    cluster_view,
+    data,
+    errors,
+    figures,
+    group_codes,
+    group_panel,
+    guards,
+    linked,
+    maps,
+    state,
+    widgets,
+)
 from app import stability as stable
 from app.enriched import q_line
 from app.percentage_plot import percentage_plot
@@ -31,15 +43,16 @@ def row_picked() -> None:
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("UMAP", anchor=False)
-    colour: str | None = "cluster"
-    if choice.code:
-        options = ["cluster", "code"]
-        colour = st.segmented_control(
-            "Colour by", options, default=colour, key="colour", bind="query-params"
-        )
-    cluster_view.umap(choice, colour or "cluster")
+    colour = maps.choose(choice)
+    cluster_view.umap(
+        choice,
+        colour,
+        on_drawn=group_panel.drawing(choice, colour),
+        outline=group_panel.outline(choice),
+    )
+    group = group_panel.section(choice)
     with errors.shown():
-        linked.histogram(choice, *linked.of_cluster(choice))
+        linked.histogram(choice, *group_panel.selected(choice, group))
 with right:
     if table.empty:
         widgets.cluster_sizes(figures.cluster_sizes(choice), choice)
@@ -69,6 +82,8 @@ with right:
         else:
             where = "in this cluster" if choice.code else "in this study"
             st.info(f"No code has a count {where} that may be shown.")
+if group:
+    group_codes.table(choice, group)
 if len(table):
     st.subheader(f"Codes in cluster {cluster}", anchor=False)
     cluster_view.codes_table(choice, here, on_select=row_picked)
