@@ -72,14 +72,14 @@ def card(choice: Choice, here: pd.DataFrame) -> None:
             "Enriched at q ≤ 0.05, strongest first; click one to choose it",
             help=explained.help("q"),
         )
-        lines = [(str(row["code"]), _line(row)) for _, row in top.iterrows()]
+        lines = [(str(row["code"]), line(row)) for _, row in top.iterrows()]
         if lines:
             linked.code_buttons(lines, key="enriched", across=False)
         else:
             st.markdown("None of the codes that may be shown.")
 
 
-def _line(row: pd.Series) -> str:
+def line(row: pd.Series) -> str:
     name = vocabulary.label(str(row["code"]), {str(row["code"]): str(row["name"])})
     adjusted = row.get("adjusted_or")
     beside = "" if pd.isna(adjusted) else f", adjusted {adjusted:.2f}"
@@ -144,7 +144,7 @@ def caption(choice: Choice, here: pd.DataFrame, q_line: float | None) -> str:
 
 def listed(here: pd.DataFrame) -> pd.DataFrame:
     """The table as it is read: why there is no adjusted odds ratio, or how it is."""
-    table = here.drop(columns=["cluster"])
+    table = here.drop(columns=["cluster"], errors="ignore")
     if "adjusted_reason" not in table:
         return table
     firth = table["adjusted_method"] == "firth"
