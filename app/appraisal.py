@@ -9,6 +9,7 @@ from app import (
     charts,
     curve,
     figures,
+    image_tab,
     live_table,
     power,
     probes,
@@ -21,7 +22,7 @@ from app.state import Choice
 from edp_core.phenotype import Phenotype
 from edp_core.recipe import Spec
 
-TABS = ("GWAS", "Confounder radar", "Few-shot curve", "Power", "Probes")
+TABS = ("GWAS", "Confounder radar", "Few-shot curve", "Power", "Probes", "Images")
 
 
 def tabs(
@@ -46,7 +47,7 @@ def tabs(
     # without genotypes the first tab would be an empty one; a score that is refused
     # must not change which one it is
     first = TABS[0] if bases.there(choice.organ, choice.encoder) else TABS[1]
-    gwas, seen, few, strong, probed = st.tabs(
+    gwas, seen, few, strong, probed, pictured = st.tabs(
         TABS, default=first, key="look", bind="query-params", on_change="rerun"
     )
     if gwas.open:
@@ -74,6 +75,9 @@ def tabs(
     if probed.open:
         with probed:
             probes.draw(choice)
+    if pictured.open:
+        with pictured:
+            image_tab.draw(choice, score, name=name)
 
 
 def _no_score() -> None:

@@ -10,8 +10,10 @@ import numpy as np
 import streamlit as st
 
 from app import data, handover
+from app.state import Choice
 from edp_core.errors import InputError
 from edp_core.export import delivery
+from edp_core.pixels import Pixels, open_pixels
 from edp_core.store import read_array
 
 SETTING = "`images = true` under `[disclosure]` in study.toml"
@@ -78,7 +80,31 @@ def left_out(organ: str) -> np.ndarray:
     return read_array(data.store().at(f"images/{organ}"), "sheet")
 
 
-def looked(what: str, *, organ: str, count: int) -> None:
+def pixels(choice: Choice) -> Pixels:
+    """Images of the people an embedding holds; rows are those of ``inputs.seen``.
+
+    Raises
+    ------
+    InputError
+        Where images are off.
+    MissingArtifactError
+        Where there are none in the store.
+    """
+    need()
+    slots = [f"{kind}/{choice.organ}" for kind in ("images", "thumbnails")]
+    slots.append(f"embedding/{choice.organ}/{choice.encoder}")
+    refs = tuple(data.store().ref(slot) for slot in (*slots, "cohort"))
+    return _pixels(choice.organ, choice.encoder, refs)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _pixels(organ: str, encoder: str, keys: tuple[str, ...]) -> Pixels:
+    given = data.inputs(organ, encoder)
+    eids = given.eids[np.asarray(given.seen)]
+    return open_pixels(data.store(), organ, eids=eids)
+
+
+def looked(what: str, *, organ: str, count: int, view: str = "") -> None:
     """Enter a look at images into the audit log, once a session for each view.
 
     Parameters
@@ -87,6 +113,8 @@ def looked(what: str, *, organ: str, count: int) -> None:
         The kind of view, without a name of anybody.
     count
         How many images.
+    view
+        Tells views of one kind apart; it is not written.
 
     Raises
     ------
@@ -94,9 +122,8 @@ def looked(what: str, *, organ: str, count: int) -> None:
         Where images are off, or the log cannot be written: then none is shown.
     """
     need()
-    seen: set[tuple[str, str, int]] = st.session_state.setdefault("_looked", set())
-    view = (what, organ, count)
-    if view in seen:
+    seen: set[tuple[str, str, str]] = st.session_state.setdefault("_looked", set())
+    if (what, organ, view) in seen:
         return
     delivery.audit_images(
         data.study().store_path / "audit.log",
@@ -105,4 +132,4 @@ def looked(what: str, *, organ: str, count: int) -> None:
         organ=organ,
         images=count,
     )
-    seen.add(view)
+    seen.add((what, organ, view))

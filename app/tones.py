@@ -91,7 +91,9 @@ def difference(values: np.ndarray, limit: float) -> bytes:
     return encode(diverging(values / limit), lossless=True)
 
 
-def over(picture: np.ndarray, values: np.ndarray, limit: float) -> bytes:
+def over(
+    picture: np.ndarray, values: np.ndarray, *, limit: float, edges: np.ndarray
+) -> bytes:
     """A coarse map over a picture made grey: the stronger, the less of the picture.
 
     Parameters
@@ -99,13 +101,16 @@ def over(picture: np.ndarray, values: np.ndarray, limit: float) -> bytes:
     picture
         (H, W, 3) uint8.
     values
-        (h, w) numbers of blocks that cover it evenly; NaN is left clear.
+        (k, k) numbers of parts of it; NaN is left clear.
+    edges
+        (k + 1,) bounds of the parts along either edge, from 0 to 1.
     """
-    height, width = picture.shape[:2]
-    # blocks as they are, with edges: smoothed, they would look finer than they are
-    rows = np.arange(height) * values.shape[0] // height
-    columns = np.arange(width) * values.shape[1] // width
-    spread = values[np.ix_(rows, columns)] / limit
+    # parts as they are, with edges: smoothed, they would look finer than they are
+    down, across = (
+        np.searchsorted(edges, (np.arange(n) + 0.5) / n, side="right") - 1
+        for n in picture.shape[:2]
+    )
+    spread = values[np.ix_(down, across)] / limit
     grey = picture.astype(np.float64).mean(axis=2, keepdims=True)
     share = 0.75 * np.clip(np.abs(np.nan_to_num(spread)), 0, 1)[..., None]
     mixed = (1 - share) * grey + share * diverging(spread)

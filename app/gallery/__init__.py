@@ -108,7 +108,9 @@ class Figure:
     across
         Images side by side within a group.
     size
-        Edge of an image in the page, in CSS pixels.
+        Edge of an image in the page, in CSS pixels; the least where groups are even.
+    even
+        Whether groups stand in columns of one width, headings and images in line.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Figure:
     across: int = 8
     scale: Scale | None = None
     size: int = SIZE
+    even: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,7 @@ def pack(figure: Figure, *, opens: bool = False) -> tuple[bytes, str]:
         "said": figure.said,
         "across": figure.across,
         "size": figure.size,
+        "even": figure.even,
         "opens": opens,
         "groups": [
             {

@@ -68,6 +68,7 @@ class Show {
     this.find("said").textContent = head.said;
     this.groups.style.setProperty("--tile", `${head.size}px`);
     this.groups.style.setProperty("--across", head.across);
+    this.groups.classList.toggle("even", head.even);
     this.groups.replaceChildren(...head.groups.map((group) => this.group(group)));
     this.bar(head.scale);
     if (early?.head.of === head.id) this.detail(early.head, early.part);
@@ -84,7 +85,7 @@ class Show {
       const caption = tile.caption ? [make("figcaption", { textContent: tile.caption })] : [];
       return make("figure", {}, button, ...caption);
     });
-    const texts = [["strong", group.title], ["small", group.note]].filter(([, text]) => text)
+    const texts = [["strong", group.title], ["small", group.note]].filter(([, text]) => text || this.head.even)
       .map(([tag, textContent]) => make(tag, { textContent }));
     const section = make("section", {}, ...texts, make("div", { className: "tiles" }, ...tiles));
     section.setAttribute("aria-label", group.title || this.head.title);
