@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app import data
+from app.group_store import Asked
 from app.state import Choice
 from edp_core.artifacts import clustering_of
 from edp_core.recipe import (
@@ -19,6 +20,7 @@ from edp_core.recipe import (
     ClusterSpec,
     CodeSpec,
     ColumnSpec,
+    GroupSpec,
     IslandSpec,
     Labels,
     Scoring,
@@ -154,6 +156,19 @@ def island(
         gamma=gamma,
         reach=reach,
         island=number,
+    )
+
+
+def group(choice: Choice, drawn: Asked, **design: Any) -> GroupSpec:
+    """Likeness to the mean of a drawn group, its rule with it; see `Design`."""
+    rule = drawn.rule
+    return GroupSpec(
+        **_vector(choice, Design(**design)),
+        phenome=data.store().ref("phenome") if rule.drawn_on is not None else None,
+        drawn_on=rule.drawn_on,
+        group=drawn.key,
+        atlas=rule.atlas,
+        rule=rule.outline,
     )
 
 
