@@ -50,9 +50,9 @@ def told(counts: np.ndarray, known: np.ndarray, threshold: int) -> np.ndarray:
     """Counts that differ from none that is known by a small number.
 
     Where a count is a few less than a known one (some of the cases lack a covariate),
-    the known one less the largest small number is told, whatever the difference; where
-    it is a few more, the known one. So never more than there are, and it depends on
-    nothing but that the difference is small.
+    the known one less the threshold is told, whatever the difference; where it is a few
+    more, the known one. So never more than there are, and it depends on nothing but
+    that the difference is small.
 
     Parameters
     ----------
@@ -64,11 +64,11 @@ def told(counts: np.ndarray, known: np.ndarray, threshold: int) -> np.ndarray:
     Examples
     --------
     >>> told(np.array([28, 30, 20, 30]), np.array([[30], [30], [30], [29]]), 5)
-    array([26, 30, 20, 29])
+    array([25, 30, 20, 29])
     """
     gap = known - counts[:, None]
     far = np.iinfo(np.int64).max
-    above = np.where(is_small(gap, threshold), known - (threshold - 1), far)
+    above = np.where(is_small(gap, threshold), known - threshold, far)
     below = np.where(is_small(-gap, threshold), known, far)
     nearest = np.minimum(above, below).min(axis=1, initial=far)
     return np.where(nearest < far, nearest, counts)
