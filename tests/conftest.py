@@ -48,8 +48,8 @@ def raw_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for line in file.read_text().splitlines()
     ]
     # 120 people hold few cases of each code
-    lines = ["min_cases = 10" if ln == "[analysis]" else ln for ln in lines]
-    text = "\n".join(lines).replace("min_cases = 10", "[analysis]\nmin_cases = 10")
+    fewer = "[analysis]\nmin_cases = 10\nocclusion_people = 6"
+    text = "\n".join(lines).replace("[analysis]", fewer)
     file.write_text(text + "\n")
     return folder
 

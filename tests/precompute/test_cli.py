@@ -77,8 +77,8 @@ def test_status_of_a_new_study_names_the_command(call, raw_study, copy_of):
     shutil.rmtree(study / "store", ignore_errors=True)  # a screen may have looked
     code, said = call("status", study)
     assert code == 0
-    assert said.count("to do") >= 24
-    assert f"24 to do → .venv/bin/python -m precompute run {study}" in said
+    assert said.count("to do") >= 26
+    assert f"26 to do → .venv/bin/python -m precompute run {study}" in said
     assert not (study / "store").exists(), "asking changes nothing"
 
 
@@ -90,7 +90,7 @@ def test_status_after_a_change_and_damage(call, done_study, copy_of):
     assert re.search(r"atlas/liver/mae\s.*changed", said)
     assert re.search(r"enrichment/liver/mae\s.*changed", said)
     assert re.search(r"scan/liver/mae\s.*done", said)
-    assert "6 changed →" in said, "atlas, enrichment and stability of both organs"
+    assert "8 changed →" in said, "atlas and three more, of both organs"
     store = Store(load_study(folder).store_path)
     (store.at("scan/liver/mae") / "scan.parquet").unlink()
     _, said = call("status", folder)

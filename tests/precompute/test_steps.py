@@ -21,7 +21,8 @@ LIVER = "liver/mae"
 EVERYTHING = [
     "cohort", "phenome", "images/liver", "thumbnails/liver", "genotypes",
     f"encoder/{LIVER}", f"embedding/{LIVER}", f"atlas/{LIVER}", f"scan/{LIVER}",
-    f"enrichment/{LIVER}", f"stability/{LIVER}", f"basis/{LIVER}", f"probes/{LIVER}",
+    f"enrichment/{LIVER}", f"stability/{LIVER}", f"occlusion/{LIVER}",
+    f"basis/{LIVER}", f"probes/{LIVER}",
 ]  # fmt: skip
 
 
@@ -134,8 +135,9 @@ def test_damaged_memory_of_hashes_only_costs_time(done, text):
         (
             "[analysis]",
             "[analysis]\nresolution = 2",
-            ["atlas", "enrichment", "stability"],
+            ["atlas", "enrichment", "stability", "occlusion"],
         ),
+        ("occlusion_people = 6", "occlusion_people = 7", ["occlusion"]),
         ("[analysis]", "[analysis]\nshrinkage = 0.5", ["scan"]),
         ("threshold = 5", "threshold = 7", ["enrichment"]),
         (
@@ -147,6 +149,7 @@ def test_damaged_memory_of_hashes_only_costs_time(done, text):
                 "scan",
                 "enrichment",
                 "stability",
+                "occlusion",
                 "basis",
                 "probes",
             ],
@@ -161,6 +164,7 @@ def test_damaged_memory_of_hashes_only_costs_time(done, text):
                 "scan",
                 "enrichment",
                 "stability",
+                "occlusion",
                 "basis",
                 "probes",
             ],
@@ -198,8 +202,8 @@ def test_a_mended_age_does_not_train_again(done):
     assert set(not_done(done)) == {
         "cohort", "phenome", "images/liver", "thumbnails/liver", "genotypes",
         f"encoder/{LIVER}", f"embedding/{LIVER}", f"atlas/{LIVER}", f"scan/{LIVER}",
-        f"enrichment/{LIVER}", f"stability/{LIVER}", f"basis/{LIVER}",
-        f"probes/{LIVER}",
+        f"enrichment/{LIVER}", f"stability/{LIVER}", f"occlusion/{LIVER}",
+        f"basis/{LIVER}", f"probes/{LIVER}",
     }, "before the cohort is done nothing behind it is known"  # fmt: skip
     assert run(done) == [
         "cohort", f"scan/{LIVER}", f"enrichment/{LIVER}", f"basis/{LIVER}",

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 KINDS = {
     "cohort", "phenome", "images", "thumbnails", "encoder", "embedding", "atlas",
-    "scan", "enrichment", "stability", "probes", "genotypes", "basis",
+    "scan", "enrichment", "stability", "occlusion", "probes", "genotypes", "basis",
 }  # fmt: skip
 
 
@@ -61,11 +61,12 @@ def test_a_killed_run_ends_with_the_bytes_of_an_undisturbed_one(
     # EDP_SEED repeats the moments of a run that failed
     seed = int(os.environ.get("EDP_SEED") or random.SystemRandom().randrange(10**6))
     moments = random.Random(seed)
-    # anywhere in the first half; at a checkpoint; while analyse writes; anywhere again
+    # anywhere in the first half; at a checkpoint; while analyse writes, twice; anywhere again
     kills = [
         moments.uniform(0.02, 0.5) * seconds,
         "store/unfinished/encoder-*/checkpoint-before.safetensors",
         "store/atlas/.*.partial",
+        "store/occlusion/.*.partial",
         moments.uniform(0.02, 0.5) * seconds,
     ]
     codes = [runs.kill(folder, when) for when in kills]
