@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import streamlit as st
+from scipy import sparse
 
-from app import compare_picks, data, figures
+from app import compare_picks, data, figures, groups
 from app.compare_picks import Pick
+from app.group_store import Group
 from app.state import Choice
+from edp_core import differencing
 from edp_core.appraisal.gathering import Gathered, gathering
 from edp_core.crossed import hide_crossed
 from edp_core.disclosure import about, hide_partition, is_small
-from edp_core.recipe import SPEC
 
 TOP = 0.1
 """Share of people that is the top, or the bottom, of a score."""
@@ -42,12 +43,16 @@ class Who:
         table of one would tell what that of another hides.
     part
         Which part they are.
+    beside
+        (m, n_seen) bool of the source: groups and clusters looked at before, beside
+        which no count of this group may tell a small one; `None` for what is not drawn.
     """
 
     name: str
     source: tuple[str, str] | None
     labels: np.ndarray
     part: int
+    beside: np.ndarray | None = None
 
     @property
     def members(self) -> np.ndarray:
@@ -83,11 +88,21 @@ def end_of(pick: Pick, *, top: bool) -> Who:
     return Who(name, compare_picks.pair_of(pick.spec), labels, 1)
 
 
-def group(name: str, members: np.ndarray, choice: Choice) -> Who:
-    """A named group, (n_seen,) bool of the choice's embedding."""
-    seen = np.asarray(data.inputs(choice.organ, choice.encoder).seen)
-    labels = _whole(members.astype(np.int64), seen)
-    return Who(f"group {name}", (choice.organ, choice.encoder), labels, 1)
+def group(entry: Group) -> Who:
+    """A named group that was drawn on a map."""
+    rule = entry.rule
+    found = groups.members(entry)
+    seen = np.asarray(data.inputs(rule.organ, rule.encoder).seen)
+    labels = _whole(found.astype(np.int64), seen)
+    asked = groups.store().asked(rule.atlas)
+    own = min((a.id for a in asked if a.rule == rule), default=None)
+    held = [groups.members(a.rule) for a in asked if own is None or a.id < own]
+    clusters = np.asarray(data.atlas_array(rule.organ, rule.encoder, "clusters"))
+    sets, _ = differencing.counted_sets(
+        found, clusters, np.array(held, bool).reshape(len(held), len(found))
+    )
+    pair = (rule.organ, rule.encoder)
+    return Who(f"group {entry.name}", pair, labels, 1, beside=sets)
 
 
 def _whole(of_seen: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -143,6 +158,7 @@ def elsewhere(who: Who, pair: tuple[str, str]) -> Elsewhere:
     # a cluster whose size is hidden tells nothing here either
     dark = hidden[who.part].copy()
     dark[:-1] |= hide_partition(full, least) | is_small(sizes - both, least)
+    dark |= _told_beside(who, labels, seen=seen)
     dark = hide_partition(counts[who.part], least, hidden=dark)
     untold, dark = bool(dark[-1]), dark[:-1]
     members = int(who.members.sum())
@@ -151,6 +167,24 @@ def elsewhere(who: Who, pair: tuple[str, str]) -> Elsewhere:
     there: int | str = about(has, least) if untold else has
     lit = who.members[seen] & ~dark[labels]
     return Elsewhere(table, together, (figures.people(members), there), lit)
+
+
+def _told_beside(who: Who, labels: np.ndarray, *, seen: np.ndarray) -> np.ndarray:
+    """(n_clusters + 1,) bool: counts that would tell a small one beside other groups.
+
+    Two groups that differ by many may differ by few in a cluster of another organ.
+    """
+    columns = int(labels.max()) + 1
+    if who.beside is None or who.source is None:
+        return np.zeros(columns + 1, bool)
+    there = np.full(len(who.labels), columns)
+    there[seen] = labels
+    rows = np.asarray(data.inputs(*who.source).seen)
+    ones = np.ones(len(rows), np.int64)
+    cells = (ones, (np.arange(len(rows)), there[rows]))
+    has = sparse.csr_array(cells, shape=(len(rows), columns + 1))
+    found = who.members[rows]
+    return differencing.hide_told(found, who.beside, has, threshold=figures.least())
 
 
 def _crossed(parts: np.ndarray, labels: np.ndarray, *, seen: np.ndarray) -> np.ndarray:

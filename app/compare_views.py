@@ -56,9 +56,9 @@ def two(chosen: Sequence[Pick]) -> None:
     names = [pick.name for pick in chosen]
     left, right = st.columns(2)
     with left:
-        x = chosen[_which("Across (x)", names, key="across", first=0)]
+        x = chosen[which("Across (x)", names, key="across", first=0)]
     with right:
-        y = chosen[_which("Upwards (y)", names, key="upwards", first=1)]
+        y = chosen[which("Upwards (y)", names, key="upwards", first=1)]
     if x.name == y.name:
         st.info("Choose two different ones.", icon=":material/info:")
         return
@@ -75,7 +75,8 @@ def two(chosen: Sequence[Pick]) -> None:
         _plane(x, y)
 
 
-def _which(label: str, names: list[str], *, key: str, first: int) -> int:
+def which(label: str, names: list[str], *, key: str, first: int) -> int:
+    """Ask for one of some phenotypes, which stands in the link; its place."""
     if st.session_state.get(key) not in (None, *names):
         st.session_state[key] = names[first]
         chosen = st.selectbox(label, names, key=key, bind="query-params")

@@ -2,27 +2,32 @@
 
 import streamlit as st
 
-from app import compare_picks, compare_views, guards, state, widgets
-
-TABS = (
-    "Two phenotypes",
-    "Correlations",
-    "Confounders",
+from app import (
+    compare_again,
+    compare_elsewhere,
+    compare_phewas,
+    compare_picks,
+    compare_views,
+    guards,
+    state,
+    widgets,
 )
 
 choice = state.choice()
 widgets.title("Compare", choice)
 guards.need(f"atlas/{choice.organ}/{choice.encoder}")
 chosen = compare_picks.picks(choice)
-two, pairs, confounders = st.tabs(
-    TABS, key="compared", bind="query-params", on_change="rerun"
-)
-if two.open:
-    with two:
-        compare_views.two(chosen)
-if pairs.open:
-    with pairs:
-        compare_views.pairs(chosen)
-if confounders.open:
-    with confounders:
-        compare_views.confounders(chosen)
+VIEWS = {
+    "Two phenotypes": lambda: compare_views.two(chosen),
+    "Correlations": lambda: compare_views.pairs(chosen),
+    "Confounders": lambda: compare_views.confounders(chosen),
+    "PheWAS": lambda: compare_phewas.draw(chosen, choice),
+    "Same people elsewhere": lambda: compare_elsewhere.draw(chosen, choice),
+    "Encoders and seeds": lambda: compare_again.draw(chosen, choice),
+}
+tabs = st.tabs(list(VIEWS), key="compared", bind="query-params", on_change="rerun")
+for tab, draw in zip(tabs, VIEWS.values(), strict=True):
+    # only the open one is computed
+    if tab.open:
+        with tab:
+            draw()
