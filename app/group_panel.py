@@ -1,15 +1,6 @@
-"""What was drawn on the map: its size, its codes, a name, and the way on.
-
-``st.session_state["drawn"]`` holds what was drawn last: what the browser sends,
-``{"polygon": [[x, y], …], "hidden": […], "tool": "lasso" or "box"}``, and beside it
-``colour`` and ``code`` of the map and the key of its ``atlas``. A test may set it; what
-is left out is taken from the screen.
-"""
+"""What was drawn on the map: its size, its codes, a name, and the way on."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -20,41 +11,21 @@ from app import (
     explained,
     group_codes,
     group_rules,
+    group_steps,
     groups,
+    image_clusters,
     linked,
     routes,
     vocabulary,
     widgets,
 )
-from app.group_box import KEY
+from app import images as looking
+from app.group_steps import DRAWN
 from app.groups import Asked, Looked, Rule
-from app.scatter import Drawn
+from app.image_groups import Members
 from app.state import Choice
 from edp_core.errors import EdpError
 from edp_core.vectors import lasso
-
-DRAWN = "drawn"
-_HISTORY = "_group_history"
-_TROUBLE = "_group_trouble"
-STEPS = 20
-"""How many steps can be undone."""
-
-
-def drawing(choice: Choice, colour: str) -> Callable[[Drawn], None]:
-    """What is to be done with a lasso or box on the map (a callback)."""
-
-    def keep(drawn: Drawn) -> None:
-        _remember("drawn", st.session_state.get(DRAWN))
-        st.session_state[DRAWN] = {
-            "polygon": drawn.polygon,
-            "hidden": drawn.hidden,
-            "tool": drawn.tool,
-            "colour": colour,
-            "code": choice.code,
-            "atlas": data.store().ref(f"atlas/{choice.organ}/{choice.encoder}"),
-        }
-
-    return keep
 
 
 def outline(choice: Choice) -> tuple[tuple[float, float], ...] | None:
@@ -83,7 +54,7 @@ def section(choice: Choice) -> Looked | None:
     looked = None
     drawn = _is_drawn(choice)
     st.subheader("Group", anchor=False)
-    trouble = st.session_state.pop(_TROUBLE, None)
+    trouble = group_steps.trouble()
     if trouble is not None:
         errors.tell(trouble)
     try:
@@ -137,6 +108,21 @@ def selected(choice: Choice, looked: Looked | None) -> tuple[np.ndarray | None, 
     return looked.members, name(choice)
 
 
+def images(choice: Choice, looked: Looked | None) -> None:
+    """Images of the group, else of the cluster.
+
+    Of a group of one code's cases or controls none: an image would say who has it.
+    """
+    if looked is None or looked.asked.rule.outline.only != "everybody":
+        image_clusters.section(choice)
+        return
+    st.subheader("Images", anchor=False)
+    with errors.shown():
+        if looking.ready(choice.organ):
+            members = Members(name(choice), looked.members, ~looked.members)
+            image_clusters.people(choice, members, key="group_images")
+
+
 def name(choice: Choice) -> str:
     """What the group is called that the panel is of, as plain text."""
     return "drawn" if _is_drawn(choice) else str(choice.group)
@@ -182,7 +168,7 @@ def _buttons(choice: Choice, looked: Looked | None, *, drawn: bool) -> None:
             )
             st.form_submit_button(
                 "Save", type="primary", icon=":material/bookmark_add:",
-                on_click=_save, args=(looked.asked, looked.n),
+                on_click=group_steps.save, args=(looked.asked, looked.n),
             )  # fmt: skip
     with row:
         if (
@@ -197,20 +183,25 @@ def _buttons(choice: Choice, looked: Looked | None, *, drawn: bool) -> None:
             )
         ):
             routes.go("phenotype")
-        if st.session_state.get(_HISTORY):
-            st.button("Undo", key="group_undo", icon=":material/undo:", on_click=_undo)
+        if group_steps.can_undo():
+            st.button(
+                "Undo",
+                key="group_undo",
+                icon=":material/undo:",
+                on_click=group_steps.undo,
+            )
         if drawn or choice.group:
             st.button(
                 "Clear", key="group_clear", icon=":material/backspace:",
-                on_click=_clear, args=(drawn,),
+                on_click=group_steps.clear, args=(drawn,),
                 help="Forgets what was drawn, or looks at no group; saved ones stay.",
             )  # fmt: skip
         if looked is not None and not drawn:
             st.button(
                 "Remove", key="group_remove", icon=":material/delete:",
-                on_click=_remove, args=(choice,),
+                on_click=group_steps.remove, args=(choice,),
             )  # fmt: skip
-    said = st.session_state.pop("_group_said", None)
+    said = group_steps.said()
     if said:
         st.toast(said, icon=":material/check:")
 
@@ -219,7 +210,7 @@ def _offer(known: Asked | None) -> None:
     if known is not None:
         st.button(
             "Look at the group drawn before", key="group_known",
-            icon=":material/history:", on_click=_take, args=(known.rule,),
+            icon=":material/history:", on_click=group_steps.take, args=(known.rule,),
         )  # fmt: skip
 
 
@@ -236,77 +227,5 @@ def _outdated(choice: Choice) -> None:
         )
         st.button(
             "Remove them", key="group_outdated", icon=":material/delete:",
-            on_click=_remove_all, args=(tuple(group.id for group in old),),
+            on_click=group_steps.remove_all, args=(tuple(group.id for group in old),),
         )  # fmt: skip
-
-
-# ---- callbacks: they run before the widgets are drawn --------------------------------
-def _told(act: Callable[..., None]) -> Callable[..., None]:
-    """A callback whose errors are shown by the panel."""
-
-    def tried(*given: Any) -> None:
-        try:
-            act(*given)
-        except EdpError as error:
-            st.session_state[_TROUBLE] = error
-
-    return tried
-
-
-def _remember(*step: object) -> None:
-    held = st.session_state.setdefault(_HISTORY, [])
-    st.session_state[_HISTORY] = [*held, step][-STEPS:]
-
-
-def _take(rule: Rule) -> None:
-    _remember("drawn", st.session_state.get(DRAWN))
-    st.session_state[DRAWN] = rule
-
-
-@_told
-def _save(asked: Asked, n: int) -> None:
-    name = " ".join(str(st.session_state["group_name"] or "").split())
-    added = groups.store().add(name, asked, n)
-    _remember("saved", added, st.session_state.get(DRAWN))
-    st.session_state[DRAWN] = None
-    st.session_state[KEY] = name
-    st.session_state["group_name"] = ""
-    st.session_state["_group_said"] = f"The group {vocabulary.plain(name)} is saved."
-
-
-def _clear(drawn: bool) -> None:
-    if drawn:
-        _remember("drawn", st.session_state.get(DRAWN))
-        st.session_state[DRAWN] = None
-    else:
-        st.session_state[KEY] = None
-
-
-@_told
-def _remove(choice: Choice) -> None:
-    group = groups.chosen(choice)
-    if group is not None:
-        groups.store().remove(group.id)
-        _remember("removed", group.id, group.name)
-        st.session_state[KEY] = None
-
-
-@_told
-def _remove_all(entries: tuple[int, ...]) -> None:
-    for entry in entries:
-        groups.store().remove(entry)
-        _remember("removed", entry, None)
-
-
-@_told
-def _undo() -> None:
-    kind, *what = st.session_state[_HISTORY][-1]
-    if kind == "drawn":
-        st.session_state[DRAWN] = what[0]
-    elif kind == "saved":
-        groups.store().remove(what[0])
-        st.session_state[DRAWN], st.session_state[KEY] = what[1], None
-    else:
-        groups.store().restore(what[0])
-        st.session_state[KEY] = what[1]
-    st.session_state[_HISTORY] = st.session_state[_HISTORY][:-1]
