@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from app import data, recipes
+from app import data, recipes, undo
 from app.basket import Basket
 from app.state import Choice
 from edp_core.recipe import BOTH, AxisSpec
@@ -130,8 +130,10 @@ def offer_family(spec: AxisSpec) -> None:
             icon=":material/playlist_add:",
         ):
             family = [made for side in sides for made in _first(spec, k, side)]
-            fresh = Basket(data.study().store_path).add_all(family)
+            basket = Basket(data.study().store_path)
             kind, n = "PCs" if spec.of == "pc" else "axes", len(family)
+            with undo.adding(basket, f"{n} {kind}"):
+                fresh = basket.add_all(family)
             st.toast(
                 f"{fresh} {kind} are new in the basket, {n - fresh} were there already."
                 if fresh < n

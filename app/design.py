@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import components, data, options, recipes, state
+from app import (
+    components,
+    data,
+    group_rules,
+    groups,
+    linked,
+    options,
+    recipes,
+    routes,
+    state,
+    undo,
+    vocabulary,
+)
 from app.basket import Basket
 from app.options import Options
 from app.state import Choice
@@ -19,15 +31,17 @@ METHODS = {
     "Cluster": "Cosine likeness to the mean of one cluster's cases: one manifestation.",
     "Island": "Cosine likeness to the cases closest together with few others between, "
     "found exactly, without clusters.",
+    "Group": "Cosine likeness to the mean of a group that was drawn on the map.",
     "Axis or PC": "A principal component, or an axis, of the embedding; no labels.",
     "Code": "Baseline: the code itself, yes or no.",
     "Column": "Baseline: a participants column, e.g. an organ volume.",
 }
-WITHOUT_CODE = ("Axis or PC", "Column")
+WITHOUT_CODE = ("Axis or PC", "Group", "Column")
 """Methods that work in a study without diagnoses."""
 TITLES = {
     "Cluster": "Score: minus the cosine distance to the cluster's cases",
     "Island": "Score: minus the cosine distance to the island's cases",
+    "Group": "Score: minus the cosine distance to the group's mean",
     "Classifier": "Score: within-class SD from the mean of controls",
 }
 NORMAL = "SD, normal by ranks"
@@ -60,6 +74,8 @@ def controls(choice: Choice) -> Drawn | None:
         )
     if method == "Axis or PC":
         return _axis(choice)
+    if method == "Group":
+        return _group(choice)
     if method == "Column" or choice.code is None:
         return _column(choice.organ)
     code = choice.code
@@ -120,6 +136,33 @@ def _axis(choice: Choice) -> Drawn:
     return Drawn(spec, recipes.name_of(*named), axis)
 
 
+def _group(choice: Choice) -> Drawn | None:
+    group = groups.chosen(choice)
+    if group is None:
+        st.info(
+            "Choose a group in the sidebar. Where there is none, draw one on the map "
+            "and save it under a name.",
+            icon=":material/info:",
+        )
+        routes.link("clusters", "Draw a group on the map")
+        return None
+    st.markdown(f"**Group** {vocabulary.plain(group.name)} (change it in the sidebar)")
+    st.caption(group_rules.said(group.rule))
+    if group.rule.drawn_on is not None:
+        code = vocabulary.plain(group.rule.drawn_on)
+        st.caption(
+            f":material/warning: Drawn on the labels of {code}: testing the score "
+            "against that code is circular."
+        )
+    removed = _removed(choice)
+    transform = options.transform()
+    chosen = removed + transform
+    spec = recipes.group(choice, group.asked, **chosen.design)
+    axis = NORMAL if transform.parts else TITLES["Group"]
+    named = recipes.name_of(choice.organ, "group", group.name, *chosen.parts)
+    return Drawn(spec, named, axis)
+
+
 def _removed(choice: Choice, *, pcs: bool = True) -> Options:
     """What is regressed out."""
     numbers = _pcs_to_remove(choice) if pcs else ()
@@ -172,9 +215,11 @@ def _where_cases_are(choice: Choice, code: str) -> None:
     most = known.nlargest(4, "n_both")
     if len(most):
         told = [
-            f"{c} ({n})" for c, n in zip(most["cluster"], most["n_both"], strict=True)
+            (str(c), f"{c} ({n})")
+            for c, n in zip(most["cluster"], most["n_both"], strict=True)
         ]
-        st.caption(f"Most cases are in cluster {', '.join(told)}.")
+        st.caption("Most cases are in cluster (click one to choose it):")
+        linked.code_buttons(told, key="clusters_of_cases", pick=state.pick_cluster)
 
 
 def _column(organ: str) -> Drawn | None:
@@ -210,8 +255,10 @@ def keep(drawn: Drawn) -> None:
             "Add to basket", type="primary", icon=":material/add_shopping_cart:"
         ):
             basket = Basket(data.study().store_path)
-            basket.add(_named(drawn.spec, name or ""))
+            added = basket.add(_named(drawn.spec, name or ""))
+            undo.did("added", [added], name)
             st.toast(f"{name} is in the basket.", icon=":material/check:")
+    undo.button(Basket(data.study().store_path), key="undo_here")
     if isinstance(drawn.spec, AxisSpec):
         components.offer_family(drawn.spec)
 

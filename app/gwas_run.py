@@ -15,6 +15,7 @@ from app import (
     gwas_ldsc,
     gwas_region,
     gwas_rules,
+    toasts,
     widgets,
 )
 from app.gwas_data import Rules
@@ -282,7 +283,7 @@ def _remove(name: str) -> None:
         )
         if st.button("Remove it", type="primary", key=f"remove_{name}"):
             remove_gwas(data.store(), name)
-            st.toast(f"{name} is removed.", icon=":material/delete:")
+            toasts.after(f"{name} is removed.", ":material/delete:")
             for key in ("run", "locus"):
                 st.session_state.pop(key, None)
             st.rerun()

@@ -9,7 +9,7 @@ import re
 import pandas as pd
 import streamlit as st
 
-from app import data, figures, halving
+from app import data, figures, halving, undo
 from app.basket import Basket
 from edp_core.checkout import render_study
 from edp_core.errors import InputError
@@ -37,7 +37,7 @@ def open_card(basket: Basket) -> None:
         if given is not None and st.button("Add to basket", key="add_card"):
             spec = card.read(given.getvalue())
             split = card.read_halving(given.getvalue())
-            basket.add(spec)
+            undo.did("added", [basket.add(spec)], spec.name)
             halving.take_from_card(split)
             st.toast(f"{spec.name} is in the basket.", icon=":material/check:")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from app import undo
 from app.basket import Basket, Entry
 from edp_core.export.runs import MOST_LISTED, listed
 from edp_core.keys import digest
@@ -98,10 +99,11 @@ def choose(basket: Basket, entries: list[Entry]) -> list[Spec]:
         by_name = {line.name: line for line in lines}
         name = st.selectbox("Remove from the basket", list(by_name), index=None)
         if st.button("Remove", icon=":material/delete:", disabled=not name) and name:
-            gone = [entry.id for entry in by_name[name].entries]
-            basket.remove(*gone)
-            st.session_state["_removed"] = (gone, name)
-            st.rerun()
+            _take_out(basket, [entry.id for entry in by_name[name].entries], name)
+        if st.button("Clear the basket", icon=":material/delete_sweep:", key="clear"):
+            everything = [entry.id for entry in entries]
+            named = f"{len(entries)} phenotypes" if len(entries) > 1 else lines[0].name
+            _take_out(basket, everything, named)
     ticked = edited["export"].to_numpy(bool)
     return [
         entry.spec
@@ -111,13 +113,16 @@ def choose(basket: Basket, entries: list[Entry]) -> list[Spec]:
     ]
 
 
+def _take_out(basket: Basket, entries: list[int], name: str) -> None:
+    basket.remove(*entries)
+    undo.did("removed", entries, name)
+    undo.say("removed", name, len(entries))
+    st.rerun()
+
+
 def undo_button(basket: Basket) -> None:
-    """Offer to put back what was removed last, a family whole."""
-    removed = st.session_state.get("_removed")
-    if removed and st.button(f"Undo: put {removed[1]} back", icon=":material/undo:"):
-        basket.restore(*removed[0])
-        del st.session_state["_removed"]
-        st.rerun()
+    """Offer to undo what was done last with the basket, a family whole."""
+    undo.button(basket)
 
 
 def _number(entry: Entry) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import data, errors, glance, state, tour
+from app import data, errors, glance, state, toasts, tour
 from app.routes import routes
 
 # a file of ours: browsers would fetch a named icon from a server outside
@@ -24,4 +24,5 @@ with errors.shown():
     st.sidebar.markdown(f"### {data.study().name}")
     state.frame()
     tour.buttons()
+    toasts.show()
     page.run()

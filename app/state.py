@@ -157,6 +157,11 @@ def pick_code(code: str) -> None:
     _keep_vocabulary(vocabulary.holding(code, tables, choice().vocabulary), tables)
 
 
+def pick_cluster(number: str) -> None:
+    """Make a cluster the choice (in a callback)."""
+    st.session_state["cluster"] = number
+
+
 def pick_point(chart: str) -> None:
     """Make the code of a clicked point the choice (in the chart's callback)."""
     points = st.session_state[chart].selection.get("pick", [])

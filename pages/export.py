@@ -36,7 +36,9 @@ handover.preview(files)
 left, right = st.columns(2)
 with left:
     if st.button("Write to the server folder", type="primary", icon=":material/save:"):
-        st.success(handover.write(files), icon=":material/check_circle:")
+        written = handover.write(files)
+        st.success(written, icon=":material/check_circle:")
+        st.toast(written, icon=":material/check:")
     st.caption(f"Goes to {study.disclosure.export_dir}/ beside study.toml.")
 with right:
     if study.disclosure.downloads:
