@@ -26,6 +26,7 @@ from edp_core.people.cohort import Cohort
 from edp_core.people.measures import join_volumes, with_left_out
 from edp_core.people.phenome import Phenome
 from edp_core.recipe import Clustering
+from edp_core.scoring.learnt import read_learnt
 from edp_core.settings.encoders import GivenVectors
 from edp_core.store import Store, read_array, read_table, write_array, write_table
 from edp_core.study import Study
@@ -39,7 +40,7 @@ VERSIONS = {
     "encoder": 2,
     "embedding": 2,
     "atlas": 1,
-    "scan": 2,
+    "scan": 3,
     "enrichment": 2,
     "stability": 2,
     "occlusion": 1,
@@ -269,6 +270,7 @@ def read_inputs(
         pc_components=np.array(read_array(atlas, "pc_components")),
         sides=tuple(sorted(set(embedding.rows["side"].dropna().astype(str)) - {""})),
         of_side=of_side,
+        learnt=read_learnt(store, f"scan/{organ}/{encoder}", keys),
         **shared,
     )
 

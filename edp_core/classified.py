@@ -10,7 +10,9 @@ import numpy as np
 from edp_core.errors import InputError
 from edp_core.inputs import Inputs
 from edp_core.recipe import ClassifierSpec
+from edp_core.scoring.directions import Direction
 from edp_core.scoring.folds import fold_partition
+from edp_core.scoring.learnt import MadeWith
 from edp_core.scoring.scorer import Scorer
 from edp_core.stats.ranks import RankTests, rank_test
 
@@ -50,8 +52,11 @@ def classified(
             score=spec.score, seed=spec.fold_seed,
         ),
     )  # fmt: skip
+    known = _known(spec, inputs)
     scores = scorer.everybody(
-        (cases & labelled)[:, None], excluded=excluded if excluded.any() else None
+        (cases & labelled)[:, None],
+        excluded=excluded if excluded.any() else None,
+        learnt=None if known is None else [known],
     )[:, 0]
     test = rank_test(
         np.where(counted, scores, np.nan),
@@ -72,6 +77,15 @@ def classified(
     all_folds = np.full(n, -1, np.int64)
     all_folds[seen] = folds[seen]
     return scores, all_folds, figures
+
+
+def _known(spec: ClassifierSpec, inputs: Inputs) -> list[Direction] | None:
+    """Directions the scan has learnt, where it made the same model."""
+    whole = spec.labels.share == 1 and not spec.remove_pcs + spec.remove_covariates
+    if inputs.learnt is None or not whole or spec.score != "out-of-fold":
+        return None
+    made = MadeWith(spec.folds, spec.fold_seed, spec.shrinkage, spec.oversampling)
+    return inputs.learnt.of(spec.trait) if made == inputs.learnt.made_with else None
 
 
 def _of_half(test: RankTests, cases: np.ndarray, *, threshold: int) -> dict[str, int]:

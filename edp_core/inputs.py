@@ -17,6 +17,7 @@ from edp_core.errors import InputError, MissingArtifactError
 from edp_core.keys import digest
 from edp_core.people.phenome import Phenome
 from edp_core.recipe import BOTH, Clustering, Spec
+from edp_core.scoring.learnt import Learnt
 
 Result = TypeVar("Result")
 
@@ -82,6 +83,8 @@ class Inputs:
     of_side
         Side → rows of ``participants`` that have it, and their vectors, read when they
         are asked for.
+    learnt
+        Directions of the scan of these vectors, where there is one.
     """
 
     population: str
@@ -101,6 +104,7 @@ class Inputs:
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
     sides: tuple[str, ...] = ()
     of_side: Callable[[str], tuple[np.ndarray, np.ndarray]] | None = None
+    learnt: Learnt | None = None
     memo: Memo = field(default_factory=lambda: Memo(), compare=False, repr=False)
     """What is made of these inputs on the way to several recipes."""
     figures: Memo = field(
@@ -143,7 +147,7 @@ class Inputs:
             seen, vectors = read(side)
             return replace(
                 self, seen=seen, vectors=vectors, clusters=None, umap=None,
-                memo=Memo(), sides=(), of_side=None,
+                memo=Memo(), sides=(), of_side=None, learnt=None,
             )  # fmt: skip
 
         return self.one_sided.get(side, make)

@@ -13,7 +13,9 @@ from edp_core.appraisal import stability
 from edp_core.errors import InputError
 from edp_core.people.phenome import Phenome
 from edp_core.scoring import adjust, classifier, clusters
+from edp_core.scoring.directions import Direction
 from edp_core.scoring.folds import fold_partition
+from edp_core.scoring.learnt import write_directions
 from edp_core.scoring.trait_table import trait_table
 from edp_core.settings.analysis import Analysis
 from edp_core.store import write_array, write_table
@@ -66,6 +68,7 @@ def make_scan(
     codes = list(phenome.traits["code"])
     known = [name for name in BASELINE if name in participants.columns]
     baseline = adjust.design_matrix(participants.iloc[seen], known)
+    directions: list[list[Direction]] = []
     table = classifier.scan_phenome(
         vectors,
         phenome.matrix(codes).tocsr()[seen],
@@ -77,7 +80,12 @@ def make_scan(
         # nobody's age or sex may be known: then there is nothing to compare with
         baseline=baseline if baseline.shape[1] else None,
         report=report,
+        keep=directions.extend,
     )
+    # without oversampling all traits share one solution, which costs next to nothing;
+    # of a draw another seed makes another direction
+    if directions and analysis.oversampling == "expected":
+        write_directions(folder, directions)
     columns = ["code", "name", "chapter", "vocabulary", "sex"]
     names = phenome.traits[columns].reset_index(drop=True)
     names["baseline"] = " + ".join(BASELINE[name] for name in known)

@@ -24,6 +24,7 @@ from edp_core.scoring.checked import (
     trait_rows,
     vectors_of,
 )
+from edp_core.scoring.directions import Direction
 from edp_core.scoring.discriminant import TraitRows
 from edp_core.scoring.folds import fold_partition, why_not
 from edp_core.scoring.scorer import Scorer
@@ -47,6 +48,7 @@ def scan_phenome(
     baseline: ArrayLike | None = None,
     rng: np.random.Generator | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
+    keep: Callable[[list[list[Direction]]], None] = lambda directions: None,
 ) -> pd.DataFrame:
     """Discriminate every trait from one embedding and test its scores.
 
@@ -85,6 +87,9 @@ def scan_phenome(
         For the folds where none are given, and for ``sampled``; by default seed 0.
     report
         Called with traits done and their number.
+    keep
+        Called with the directions of some traits more, a list of one of each fold for
+        each: those that are scored, in their order. Not for ``leave-one-out``.
 
     Returns
     -------
@@ -128,7 +133,9 @@ def scan_phenome(
     for start in range(0, len(usable), scorer.step):
         block = usable[start : start + scorer.step]
         part = [traits[k] for k in block]
-        figures[block, :4] = _figures(_tested(scorer, part))
+        learnt = None if score == "leave-one-out" else scorer.directions(part)
+        keep(learnt or [])
+        figures[block, :4] = _figures(_tested(scorer, part, learnt))
         if other is not None:
             figures[block, 4] = _tested(other, part).auc
         report(start + len(block), len(usable))
@@ -248,8 +255,12 @@ def score_trait(
     )[:, 0]
 
 
-def _tested(scorer: Scorer, traits: Sequence[TraitRows]) -> RankTests:
-    rows = scorer.rows(traits)
+def _tested(
+    scorer: Scorer,
+    traits: Sequence[TraitRows],
+    learnt: Sequence[Sequence[Direction]] | None = None,
+) -> RankTests:
+    rows = scorer.rows(traits, learnt)
     n = rows.shape[1]
     counted = [trait.counted(n) if len(trait.aside) else None for trait in traits]
     flags = [trait.cases for trait in traits]

@@ -78,10 +78,8 @@ class Scorer:
             oversampling, for which it has no closed form.
         """
         if score == "leave-one-out" and oversampling != "none":
-            raise InputError(
-                f"leave-one-out scores with {oversampling!r} oversampling",
-                'take oversampling "none", or out-of-fold scores',
-            )
+            what = f"leave-one-out scores with {oversampling!r} oversampling"
+            raise InputError(what, 'take oversampling "none", or out-of-fold scores')
         if score == "held-out":
             known = np.unique(fold)
             fold = (np.searchsorted(known, fold) >= (len(known) + 1) // 2).astype(int)
@@ -104,16 +102,22 @@ class Scorer:
         """Traits to score at a time."""
         return int(np.clip(_SCORES // len(self.moments.z), 16, 256))
 
-    def everybody(self, cases: Cases, *, excluded: ArrayLike | None = None) -> Floats:
-        """Scores (n, k) of some traits, in the order of the participants.
+    def everybody(
+        self,
+        cases: Cases,
+        *,
+        excluded: ArrayLike | None = None,
+        learnt: Sequence[Sequence[Direction]] | None = None,
+    ) -> Floats:
+        """Scores (n, k) of some traits, (n, k) bool, in the order of the participants.
 
         Parameters
         ----------
-        cases
-            (n, k) bool, dense or sparse.
         excluded
             (n,) bool, who may not be a control; the cases among them count. Everybody
             is scored.
+        learnt
+            `directions` of each trait, where they are known.
 
         Raises
         ------
@@ -137,18 +141,24 @@ class Scorer:
                 )
         scores = np.empty((n, len(traits)))
         for start in range(0, len(traits), self.step):
-            rows = self.rows(traits[start : start + self.step])
+            block = slice(start, start + self.step)
+            rows = self.rows(traits[block], None if learnt is None else learnt[block])
             scores[self.moments.order, start : start + self.step] = rows.T
         return scores
 
-    def rows(self, traits: Sequence[TraitRows]) -> Floats:
+    def rows(
+        self,
+        traits: Sequence[TraitRows],
+        learnt: Sequence[Sequence[Direction]] | None = None,
+    ) -> Floats:
         """Scores (n_traits, n) in the order of ``moments.order``; NaN = not scored.
 
         Every trait must have a case and a control in each training part that is used.
+        ``learnt`` are their `directions`, where those are known.
         """
         if self.score == "leave-one-out":
             return np.stack([self._left_out(trait) for trait in traits])
-        found = self._directions(traits)
+        found = self.directions(traits) if learnt is None else learnt
         z = self.moments.z
         rows = np.full((len(traits), len(z)), np.nan)
         if self.score == "best-of-fold":
@@ -163,7 +173,8 @@ class Scorer:
         on_all_cores(score, list(self.scored))
         return rows
 
-    def _directions(self, traits: Sequence[TraitRows]) -> list[list[Direction]]:
+    def directions(self, traits: Sequence[TraitRows]) -> list[list[Direction]]:
+        """For each trait the direction of each fold, learnt without that fold."""
         groups: dict[bytes, list[int]] = {}
         for k, trait in enumerate(traits):
             groups.setdefault(trait.aside.tobytes(), []).append(k)
@@ -172,16 +183,15 @@ class Scorer:
         for aside, members in groups.items():
             if not aside and self.oversampling == "none":
                 some = self._shared([traits[k] for k in members])
-                for k, directions in zip(members, some, strict=True):
-                    found[k] = directions
             elif len(members) < _LARGE:
                 apart.append(members)
+                continue
             else:
                 bases = self._bases(traits[members[0]].aside)
                 one = partial(self._one, bases=bases)
                 some = on_all_cores(one, [traits[k] for k in members])
-                for k, directions in zip(members, some, strict=True):
-                    found[k] = directions
+            for k, directions in zip(members, some, strict=True):
+                found[k] = directions
 
         def group(members: list[int]) -> list[list[Direction]]:
             bases = self._bases(traits[members[0]].aside)
@@ -206,8 +216,7 @@ class Scorer:
             self.moments, trait, oversampling=self.oversampling, seed=self.seed
         )
         # a fold that is not scored may have nobody to learn from
-        first = int(self.scored[0])
-        nothing = [Direction(np.zeros(0), 0.0, 1.0)] * first
+        nothing = [Direction(np.zeros(0), 0.0, 1.0)] * int(self.scored[0])
         return nothing + learnt.of_folds(list(self.scored), bases)
 
     def _shared(self, traits: Sequence[TraitRows]) -> list[list[Direction]]:
@@ -240,7 +249,7 @@ class Scorer:
         )
         return [list(directions) for directions in zip(*columns, strict=True)]
 
-    def _best(self, directions: list[Direction], trait: TraitRows) -> Floats:
+    def _best(self, directions: Sequence[Direction], trait: TraitRows) -> Floats:
         """Scores of everybody by the model with the best AUC in its held-out fold."""
         scores = _apply(directions, self.moments.z)
         counted = trait.counted(scores.shape[1])

@@ -201,7 +201,7 @@ def outputs(tmp_path_factory):
             read_array(atlas, "pc_explained"), read_array(atlas, "knn_distances"),
             scores.std(axis=0), read_array(atlas, "pc_components"),
         ),
-        "scan": digest(read_table(scan, "scan")),
+        "scan": digest(read_table(scan, "scan"), read_array(scan, "directions")),
         "enrichment": digest(read_table(enrichment, "enrichment")),
         "stability": digest(
             read_table(stability, "stability"), read_table(stability, "comparison")
