@@ -111,5 +111,6 @@ def correlations(score: Phenotype, spec: Spec, name: str) -> None:
             placeholder=widgets.HIDDEN,
         )
         widgets.hidden_note(table, "n")
-        settings = spec.model_dump_json(exclude={"name"})
+        settings = f"N = {verdict.stated(score)}; "
+        settings += spec.model_dump_json(exclude={"name"})
         widgets.table_download(table, f"factors-{name}", settings=settings)

@@ -146,7 +146,8 @@ def _table(
     widgets.table_download(
         table,
         "gwas-loci",
-        settings=f"results: {len(loci)}; {rules.said}; baseline {baseline}",
+        settings=f"N in column n; results: {len(loci)}; {rules.said}; baseline "
+        f"{baseline}",
     )
 
 
@@ -210,7 +211,10 @@ def _crossed(
         f"{rules.said}. {widgets.HIDDEN}: no such result."
     )
     widgets.table_download(
-        table, f"gwas-{rows}-by-{columns}", settings=f"loci by {columns}; {rules.said}"
+        table,
+        f"gwas-{rows}-by-{columns}",
+        settings=f"at most N = {_people(list(known['run']))}; loci by {columns}; "
+        f"{rules.said}",
     )
 
 
@@ -253,5 +257,6 @@ def _two_sets(sets: gwas_sets.Sets, loci: Loci, rules: Rules) -> None:
     widgets.table_download(
         table,
         f"both-{one}-{two}".replace("*", ""),
-        settings=f"loci of both; {rules.said}",
+        settings=f"N = {_people(sets[one])} and {_people(sets[two])}; loci of both; "
+        f"{rules.said}",
     )

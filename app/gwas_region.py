@@ -53,7 +53,9 @@ def draw(found: GwasResult, locus: pd.Series, rules: Rules) -> None:
         f"{found.build}{more}."
     )
     widgets.table_download(
-        variants, name, settings=f"{found.name}, {found.build}, lead {lead}"
+        variants,
+        name,
+        settings=f"{found.name}, {gwas_data.stated(found)}, {found.build}, lead {lead}",
     )
 
 

@@ -271,7 +271,9 @@ def _dropped(found: GwasResult) -> None:
             return
         st.dataframe(notes, hide_index=True, column_config=DROPPED)
         widgets.table_download(
-            notes, f"notes-{found.name}", settings=f"rows read: {summary['n_rows']}"
+            notes,
+            f"notes-{found.name}",
+            settings=f"{gwas_data.stated(found)}; rows read: {summary['n_rows']}",
         )
 
 

@@ -9,7 +9,7 @@ import re
 import pandas as pd
 import streamlit as st
 
-from app import data, figures, halving, undo
+from app import data, figures, halving, undo, widgets
 from app.basket import Basket
 from edp_core.checkout import render_study
 from edp_core.errors import InputError
@@ -146,15 +146,18 @@ def preview(files: dict[str, bytes]) -> None:
     if len(cards) > MOST_LISTED:
         others = [name for name in names if name not in set(cards)]
         names = sorted([*others, f"cards/ ({len(cards)} files)"])
+    # no sizes: bytes divided by the length of a row are a number of people
+    listed = pd.DataFrame({"file": names, "what": [_what(name) for name in names]})
     st.dataframe(
-        # no sizes: bytes divided by the length of a row are a number of people
-        pd.DataFrame({"file": names, "what": [_what(name) for name in names]}),
+        listed,
         hide_index=True,
         column_config={
             "file": st.column_config.TextColumn("File", width="large"),
             "what": st.column_config.TextColumn("What it is", width="large"),
         },
     )
+    people = _shown(json.loads(files["report.json"])["participants"])
+    widgets.table_download(listed, "files-of-the-export", settings=f"N = {people}")
     script, methods, summary = st.tabs(["Script", "Methods paragraph", "Report"])
     script.code(files["run_regenie.sh"].decode(), language="bash", height=320)
     methods.markdown(re.sub("(?m)^#", "####", files["methods.md"].decode()))

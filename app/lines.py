@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app import undo
+from app import undo, widgets
 from app.basket import Basket, Entry
 from edp_core.export.runs import MOST_LISTED, listed
 from edp_core.keys import digest
@@ -94,6 +94,11 @@ def choose(basket: Basket, entries: list[Entry]) -> list[Spec]:
             "transform": "Transform",
             "added": st.column_config.DatetimeColumn("Added", format="distance"),
         },
+    )
+    widgets.table_download(
+        table.drop(columns="export"),
+        "basket",
+        settings="recipes; N of each stands in the report of an export",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by_name = {line.name: line for line in lines}

@@ -151,8 +151,9 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
         column_config=COLUMNS | {c: TITLES[c] for c in sizes.coarse & set(TITLES)},
         placeholder=widgets.HIDDEN,
     )
-    settings = f"level {GENOME_WIDE:g}; power {POWER}; " + spec.model_dump_json(
-        exclude={"name"}
+    recipe = spec.model_dump_json(exclude={"name"})
+    settings = (
+        f"N = {verdict.stated(score)}; level {GENOME_WIDE:g}; power {POWER}; {recipe}"
     )
     widgets.table_download(listed, f"power-{name}", settings=settings)
 

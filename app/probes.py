@@ -87,7 +87,7 @@ def draw(choice: Choice) -> None:
         placeholder=widgets.HIDDEN,
     )
     widgets.hidden_note(found, "n")
-    settings = f"ridge, nested cross-validation; {data.study().analysis}"
+    settings = f"N in column n; ridge, nested cross-validation; {data.study().analysis}"
     widgets.table_download(found, name, settings=settings)
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import chapters, data, explained, vocabulary, widgets
+from app import chapters, data, explained, linked, vocabulary, widgets
 from app.state import Choice
 from edp_core.disclosure import about
 
@@ -85,26 +82,30 @@ def columns(table: pd.DataFrame) -> dict[str, ColumnConfig | str | None]:
     }
 
 
-def codes(
-    listed: pd.DataFrame,
-    table: pd.DataFrame,
-    *,
-    code: str,
-    on_select: Callable[[], None],
-) -> None:
-    """Draw the codes that are looked at, of a vocabulary's table; one is marked."""
-    at = np.flatnonzero(listed["code"] == code).tolist()
-    st.session_state[TABLE] = {"selection": {"rows": at, "columns": [], "cells": []}}
+def codes(choice: Choice, table: pd.DataFrame, chosen: list[str], *, name: str) -> None:
+    """Draw the codes of the chosen chapters; a row picks its code, one is marked.
+
+    Parameters
+    ----------
+    table
+        Of the vocabulary.
+    name
+        Of the file it is downloaded as.
+    """
+    listed = within(table, chosen)
+    codes = list(listed["code"])
+    linked.mark_row(TABLE, codes, choice.code)
     st.dataframe(
         listed.assign(sex=listed["sex"].map(vocabulary.SEXES).fillna("")),
         column_order=ORDER,
         hide_index=True,
         key=TABLE,
-        on_select=on_select,
+        on_select=lambda: linked.picked_row(TABLE, codes),
         selection_mode="single-row",
         column_config=columns(table),
         placeholder=widgets.HIDDEN,
     )
+    widgets.table_download(listed, name, settings=settings(choice, table, chosen))
 
 
 def facts(row: pd.Series) -> None:

@@ -143,7 +143,8 @@ def section(choice: Choice) -> None:
         widgets.table_download(
             others,
             f"clusterings-{called}",
-            settings=f"ARI with the first row; {data.study().analysis}",
+            settings=f"N = {data.seen(choice.organ, choice.encoder)}; ARI with the "
+            f"first row; {data.study().analysis}",
         )
 
 

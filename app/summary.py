@@ -84,8 +84,13 @@ def participants(choice: Choice, ready: set[str]) -> None:
     if not people:
         st.caption("Known after the ingest step.")
         return
-    st.dataframe(figures.flow(people), hide_index=True, width="stretch")
+    flow = figures.flow(people)
+    st.dataframe(flow, hide_index=True, width="stretch")
     st.caption(f"Population “{study.population}”. Counts below {threshold} are hidden.")
+    called = f"{choice.organ}-{choice.encoder}"
+    used = mask_count(used_of(people), threshold)
+    settings = f"N = {used} with a vector; population {study.population}"
+    widgets.table_download(flow, f"participants-{called}", settings=settings)
     notes = list(notes_said(store, [choice.organ], threshold).items())
     if {"phenome", "cohort"} <= ready:
         notes += [(text, "") for text in data.inputs().notes]
@@ -93,6 +98,7 @@ def participants(choice: Choice, ready: set[str]) -> None:
         st.subheader("Noticed in the data", anchor=False)
         table = pd.DataFrame(notes, columns=["What", "Count"])
         st.dataframe(table, hide_index=True, width="stretch")
+        widgets.table_download(table, f"noticed-{called}", settings=settings)
 
 
 def encoder(choice: Choice, ready: set[str]) -> None:

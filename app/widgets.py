@@ -245,5 +245,6 @@ def cluster_sizes(table: pd.DataFrame, choice: Choice) -> None:
     table_download(
         table,
         f"clusters-{choice.organ}-{choice.encoder}",
-        settings=f"Leiden; {data.study().analysis}",
+        settings=f"N = {data.seen(choice.organ, choice.encoder)}; Leiden; "
+        f"{data.study().analysis}",
     )

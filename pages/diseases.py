@@ -27,18 +27,10 @@ related = scan_view.related(choice)
 called = f"{choice.organ}-{choice.encoder}-{recipes.name_of(name)}"
 
 
-def row_picked() -> None:
-    """Make the clicked row's code the choice."""
-    rows = st.session_state[scan_view.TABLE].selection.rows
-    if rows:
-        state.pick_code(str(listed["code"].iat[rows[0]]))
-
-
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.subheader(f"AUC–pval · {vocabulary.name_of(name)}", anchor=False)
     chosen = scan_view.chapter_filter(table)
-    listed = scan_view.within(table, chosen)
     if len(tested):
         widgets.figure(
             auc_plot(
@@ -56,12 +48,7 @@ with left:
     else:
         st.info("No code has enough cases to be tested.")
     st.subheader("All codes", anchor=False)
-    scan_view.codes(listed, table, code=code, on_select=row_picked)
-    widgets.table_download(
-        listed,
-        f"scan-{called}",
-        settings=scan_view.settings(choice, table, chosen),
-    )
+    scan_view.codes(choice, table, chosen, name=f"scan-{called}")
 with right:
     st.subheader(state.label(code), anchor=False)
     row = table[table["code"] == code].iloc[0]
