@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from scipy.stats import rankdata
 
-from app import data, errors, image_groups, image_tiles, images
+from app import data, errors, image_groups, image_tiles, images, state
 from app.gallery import Figure, Group, Tile, gallery
 from app.image_groups import Members
 from app.state import Choice
@@ -20,17 +20,19 @@ NEIGHBOURS = 5
 # ---- behind a point ---------------------------------------------------------------
 def picked(x: float, y: float) -> None:
     """Remember a point of the map that was clicked (in the map's callback)."""
-    st.session_state["_picked"] = (x, y)
+    now = state.choice()
+    st.session_state["_picked"] = (now.organ, now.encoder, float(x), float(y))
 
 
 def behind_point(choice: Choice) -> None:
     """Images of whoever is nearest to the clicked point, and of the most alike."""
     at = st.session_state.get("_picked")
-    if not images.allowed() or at is None:
+    # a point of another map is none of this one
+    if at is None or at[:2] != (choice.organ, choice.encoder):
         return
     with errors.shown():
         if images.ready(choice.organ):
-            _point(choice, (float(at[0]), float(at[1])))
+            _point(choice, at[2:])
 
 
 @st.fragment
@@ -53,7 +55,7 @@ def _point(choice: Choice, at: tuple[float, float]) -> None:
             "that shows a code or a column moves its points a little: there it is the "
             "participant nearest to where was clicked.",
             [
-                Group(_tiles(choice, rows[:1]), title="Here", note=""),
+                Group(_tiles(choice, rows[:1]), title="Here", note="one participant"),
                 Group(_tiles(choice, rows[1:]), title="Nearest neighbours", note=alike),
             ],
             across=NEIGHBOURS,
@@ -120,17 +122,14 @@ def percentiles(choice: Choice) -> np.ndarray | None:
 def section(choice: Choice) -> None:
     """Images of the chosen cluster, from its middle to its rim."""
     st.subheader("Images", anchor=False)
-    with errors.shown():
-        if not images.ready(choice.organ):
-            return
-        number = choice.cluster or 0
-        if number not in image_groups.shown_clusters(choice):
-            st.caption(
-                "The cluster is too small, or its size would give another's away: its "
-                "images are not shown."
-            )
-            return
-        people(choice, image_groups.cluster(choice, number), key="cluster_images")
+    number = choice.cluster or 0
+    if images.allowed() and number not in image_groups.shown_clusters(choice):
+        st.caption(
+            "The cluster is too small, or its size would give another's away: its "
+            "images are not shown."
+        )
+        return
+    people(choice, image_groups.cluster(choice, number), key="cluster_images")
 
 
 @st.fragment
@@ -143,6 +142,8 @@ def people(choice: Choice, group: Members, *, key: str) -> None:
         Of enough people; not the cases of a code, whose images are never shown singly.
     """
     with errors.shown():
+        if not images.ready(choice.organ):
+            return
         turn = st.session_state.get(f"_{key}", 0)
         rows = sample(choice, group.members, seed=turn)
         images.looked(

@@ -13,7 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from app import data, figures, state
+from app import data, figures, groups, state
+from app.groups import Group
 from app.state import Choice
 from edp_core import disclosure
 from edp_core.errors import MissingArtifactError
@@ -55,6 +56,9 @@ def offered(
         if _is_shown(choice, str(code)):
             name = f"Cases of {state.label(str(code))}"
             found[name] = partial(_cases, choice, str(code))
+    drawn = groups.chosen(choice)
+    if drawn is not None:
+        found[f"Group {drawn.name}"] = partial(_drawn, choice, drawn)
     for number in shown_clusters(choice):
         found[f"Cluster {number}"] = partial(cluster, choice, number)
     return found
@@ -70,6 +74,11 @@ def shown_clusters(choice: Choice) -> list[int]:
 
 def _inputs(choice: Choice) -> Inputs:
     return data.inputs(choice.organ, choice.encoder)
+
+
+def _drawn(choice: Choice, group: Group) -> Members:
+    inside = groups.members(group, choice)
+    return Members(f"Group {group.name}", inside, ~inside)
 
 
 def _end(*, top: bool) -> str:

@@ -151,7 +151,9 @@ def said(maps: Maps) -> str:
         f"Each of {height} × {width} parts is left out of all slices, and the encoder "
         "sees the rest. Blue: the score falls without the part, so the part holds it "
         f"up; orange: it rises. Mean of N = {maps.mean.n:,} people spread over the "
-        "clusters, over their mean image; and people along the phenotype. The score is "
+        "clusters, over their mean image; and people along the phenotype"
+        + (", one side of each" if any(maps.occlusion.sides) else "")
+        + ". The score is "
         f"taken as a weighted sum of axes, which keeps R² = {maps.linear.r2:.2f} of it."
     )
 

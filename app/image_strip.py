@@ -91,5 +91,6 @@ def number(value: float) -> str:
     >>> number(-1.72), number(12345.0)
     ('−1.7', '12,000')
     """
-    digits = 1 - int(np.floor(np.log10(abs(value)))) if value else 0
-    return f"{round(value, digits):,.{max(digits, 0)}f}".replace("-", "−")
+    rounded = float(f"{value:.2g}")
+    digits = 1 - int(np.floor(np.log10(abs(rounded)))) if rounded else 0
+    return f"{rounded:,.{max(digits, 0)}f}".replace("-", "−")
