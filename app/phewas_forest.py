@@ -10,7 +10,7 @@ from app.charts import CASE, CONTROL, AltairChart, rule
 from app.phewas_plots import ODDS, odds_ticks
 
 BLUE = "#0072B2"
-TEXT = 0.55
+TEXT = 0.9
 """Room for the numbers, as a share of the reach of the intervals."""
 WIDEST = 4.0
 """An interval is drawn as far as this many times the reach of the estimates."""
@@ -68,13 +68,13 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
     low, high = float(shown["low"].min()), float(shown["high"].max())
     low, high = min(low, 0.0), max(high, 0.0)
     axis = alt.Axis(format=".3~g", tickCount=5)
-    title = "β per SD of the phenotype, SD"
+    title = "β, SD per SD"
     if odds:
-        title = "Odds ratio per SD of the phenotype, on a log scale"
+        title = "Odds ratio per SD"
         ticks = [np.log(t) for t in odds_ticks(max(-low, high))]
         axis = alt.Axis(
             values=[float(t) for t in ticks if low <= t <= high],
-            labelExpr="format(exp(datum.value), '.3~g')",
+            labelExpr="format(exp(datum.value), '.2~g')",
             labelOverlap=True,
         )
     # numbers stand to the right of the widest interval
@@ -84,9 +84,10 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
     colour = alt.condition(alt.datum.chosen, alt.value(CASE), alt.value(BLUE))
     x = alt.X("low:Q", title=title, axis=axis, scale=scale)
     bars = base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q", color=colour)
-    dots = base.mark_point(size=80, filled=True, strokeWidth=1.5, opacity=1).encode(
+    dots = base.mark_point(size=80, filled=True, strokeWidth=1.8, opacity=1).encode(
         x="beta:Q",
-        color=colour,
+        fill=colour,
+        stroke=colour,
         fillOpacity=alt.condition(alt.datum.marked, alt.value(0), alt.value(1)),
         tooltip=[
             alt.Tooltip("outcome:N", title="Outcome"),

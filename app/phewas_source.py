@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import data, live_choice, phewas_data, recipes, state
-from app.basket import Basket
+from app.basket import Basket, Entry
 from app.live_runs import Asked
 from app.state import Choice
 from edp_core.recipe import SPEC, Spec
 
 DESIGN = "_design"
 """Key of the recipe designed last on *Phenotype*, in the session."""
-OF_CODE, OF_DESIGN = "code", "design"
-BASKET = "basket: "
+OF_CODE, OF_DESIGN = "Classifier of the code", "Design on Phenotype"
+BASKET = "Basket: "
+"""As box and link have it: a link holds what a box shows."""
 
 
 @dataclass(frozen=True)
@@ -44,34 +45,28 @@ def choose(choice: Choice) -> Source | None:
     options += list(held)
     if not options:
         return None
-    titles = {
-        OF_CODE: f"classifier of {state.label(choice.code)}" if choice.code else "",
-        OF_DESIGN: "the design on Phenotype"
-        if designed is not None
-        else "the recipe in the link",
-    }
     picked = st.selectbox(
         "Phenotype",
         options,
         key="phewas_of",
         bind="query-params",
-        format_func=lambda name: titles.get(name, name),
         help="The design you looked at last on *Phenotype*, the out-of-fold classifier "
         "of the code in the sidebar, or a phenotype of the basket.",
     )
     if picked in held:
         return Source(held[picked], picked.removeprefix(BASKET), held[picked].name)
-    if picked == OF_DESIGN:
-        spec = _of_link(token)
-        if spec is not None:
-            return Source(spec, titles[OF_DESIGN] + f": {_said(spec)}", "design")
+    spec = _of_link(token) if picked == OF_DESIGN else None
+    if spec is not None:
+        where = "design on Phenotype" if designed is not None else "recipe in the link"
+        return Source(spec, f"{where}: {_said(spec)}", "design")
     if choice.code is None:
         return None
     spec = recipes.classifier(choice, choice.code)
-    return Source(spec, titles[OF_CODE], recipes.name_of(choice.organ, choice.code))
+    title = f"classifier of {state.label(choice.code)}"
+    return Source(spec, title, recipes.name_of(choice.organ, choice.code))
 
 
-def _entries() -> list:
+def _entries() -> list[Entry]:
     return Basket(data.study().store_path).entries()
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import streamlit as st
-from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import chapters, data, phewas_data, state, vocabulary, widgets
 from app.enriched import q_line
-from app.explained import help as explained
+from app.phewas_columns import ORDER, columns
 from app.phewas_forest import forest, odds_of
 from app.phewas_plots import Lines, grouped, volcano
 from app.phewas_source import Source
@@ -19,15 +18,13 @@ from app.state import Choice
 
 FIELDS = "fields"
 """What is no code: the other columns of the participants table."""
-TABLE, PICKED = "phewas_table", "forest"
+TABLE, PICKED, BOX = "phewas_table", "forest", "forest_box"
+"""Keys of the table, of what is picked in the link, and of the box that shows it."""
+BETWEEN = "|"
+"""Between outcomes in the link; no level's name holds it."""
 STRONGEST = 12
 """Outcomes of the forest plot where none is picked."""
 MOST_LINES = 40
-ORDER = (
-    "outcome", "name", "group", "n", "n_cases", "n_controls", "or_", "or_low",
-    "or_high", "beta", "se", "low", "high", "log10p", "log10q", "converged", "method",
-    "circular", "reason", "kind", "vocabulary",
-)  # fmt: skip
 KINDS = {
     "binary": "yes/no", "linear": "number", "ordered": "ordered",
     "multinomial": "categories",
@@ -151,16 +148,26 @@ def _pick(outcome: str) -> None:
     if outcome in data.trait_names():
         state.pick_code(outcome)
         return
-    held = list(st.session_state.get(PICKED, []))
+    held = _picked()
     if outcome not in held:
-        st.session_state[PICKED] = [*held, outcome]
+        _keep([*held, outcome])
+
+
+def _picked() -> list[str]:
+    """Outcomes of the forest plot, as the link names them."""
+    return [one for one in str(st.session_state.get(PICKED, "")).split(BETWEEN) if one]
+
+
+def _keep(outcomes: list[str]) -> None:
+    st.session_state[PICKED] = BETWEEN.join(outcomes[:MOST_LINES])
 
 
 # ---- table -----------------------------------------------------------------------
 def table(view: View, source: Source, chosen: tuple[str, ...]) -> None:
     """Every outcome that is looked at; rows that are ticked stand in the forest."""
-    listed = view.listed
-    picked = st.session_state.get(PICKED, [])
+    with st.container(key="hidden-forest"):
+        st.text_input("Outcomes in the link", key=PICKED, bind="query-params")
+    listed, picked = view.listed, _picked()
     rows = np.flatnonzero(listed["outcome"].isin(picked)).tolist()
     st.session_state[TABLE] = {"selection": {"rows": rows, "columns": [], "cells": []}}
 
@@ -168,7 +175,7 @@ def table(view: View, source: Source, chosen: tuple[str, ...]) -> None:
         at = st.session_state[TABLE].selection.rows
         outcomes = [str(listed["outcome"].iat[row]) for row in at]
         away = [name for name in picked if name not in set(listed["outcome"])]
-        st.session_state[PICKED] = [*away, *outcomes][:MOST_LINES]
+        _keep([*away, *outcomes])
         fresh = [name for name in outcomes if name not in picked]
         if len(fresh) == 1 and fresh[0] in data.trait_names():
             state.pick_code(fresh[0])
@@ -184,13 +191,15 @@ def table(view: View, source: Source, chosen: tuple[str, ...]) -> None:
         placeholder=widgets.HIDDEN,
         height=460,
     )
+    least = data.study().disclosure.threshold
+    said = f"{widgets.HIDDEN} : there is none, or it is hidden, and then it is said so."
     if listed["coarse"].any():
-        least = data.study().disclosure.threshold
-        st.caption(
-            f"Where fewer than {least} of an outcome's people lack a covariate, or do "
+        said += (
+            f" Where fewer than {least} of an outcome's people lack a covariate, or do "
             "not count, its numbers are told a little lower than they are; SE, "
             "interval and p are of those, so they err on the cautious side."
         )
+    st.caption(said)
     widgets.table_download(
         view.table.drop(columns=["tested"]),
         f"phewas-{source.name}",
@@ -217,37 +226,10 @@ def settings(source: Source, chosen: tuple[str, ...], view: View) -> str:
     )
 
 
-def columns() -> dict[str, ColumnConfig | str | None]:
-    """Names and help of the table's columns."""
-    text, number = st.column_config.TextColumn, widgets.figure_column
-    count = widgets.count_column
-    return {
-        "outcome": text("Outcome", help="Code, or column of the participants table."),
-        "name": text("Name", width="medium"),
-        "group": text("Group", help="Chapter, category or kind of field."),
-        "n": count("N", explained("n", "Of a level: who has it or the reference.")),
-        "n_cases": count("Cases", explained("n_cases")),
-        "n_controls": count("Controls", explained("n_controls")),
-        "or_": number("OR per SD", "%.3g", explained("or_per_sd")),
-        "or_low": number("OR 95 % from", "%.3g", explained("interval")),
-        "or_high": number("to ", "%.3g", explained("interval")),
-        "beta": number("β per SD", "%.3g", explained("beta_per_sd")),
-        "se": number("SE", "%.3g", explained("se")),
-        "low": number("β 95 % from", "%.3g", explained("interval")),
-        "high": number("to", "%.3g", explained("interval")),
-        "log10p": number("−log₁₀ p", "%.2f", explained("log10p")),
-        "log10q": number("−log₁₀ q", "%.2f", explained("q", "Over every test shown.")),
-        "converged": st.column_config.CheckboxColumn(
-            "Converged", help=explained("converged")
-        ),
-        "method": text("Fitted by", help=explained("firth")),
-        "circular": text(
-            "Circular", help="Why the row says nothing new; empty where it may."
-        ),
-        "reason": text("No figures because", help="Empty where there are figures."),
-        "kind": text("Kind", help="How the outcome is modelled: PHESANT's rules."),
-        "vocabulary": text("Vocabulary", help="Empty for a column."),
-    }
+def _called(outcome: str, names: dict[str, str]) -> str:
+    """A code with its name; of a field the name, which holds the column."""
+    known = outcome in data.trait_names()
+    return vocabulary.label(outcome, names) if known else names[outcome]
 
 
 # ---- forest ----------------------------------------------------------------------
@@ -255,15 +237,13 @@ def forests(view: View, choice: Choice, name: str) -> None:
     """Intervals of the picked outcomes, or of the strongest where none is picked."""
     known = view.table[view.table["log10p"].notna() & view.table["beta"].notna()]
     names = dict(zip(known["outcome"], known["name"], strict=True))
-    st.session_state[PICKED] = [
-        o for o in st.session_state.get(PICKED, []) if o in names
-    ]
+    st.session_state[BOX] = [one for one in _picked() if one in names]
     picked = st.multiselect(
         "Outcomes of the forest plot",
         list(names),
-        key=PICKED,
-        bind="query-params",
-        format_func=lambda one: vocabulary.label(str(one), names),
+        key=BOX,
+        on_change=lambda: _keep(st.session_state[BOX]),
+        format_func=lambda one: _called(str(one), names),
         placeholder="the strongest; or tick rows, or search here",
         max_selections=MOST_LINES,
         label_visibility="collapsed",
