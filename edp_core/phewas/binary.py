@@ -13,7 +13,6 @@ from scipy.special import ndtri
 from edp_core.inputs import Inputs
 from edp_core.phewas.linear import TOLD
 from edp_core.stats.logits import logits
-from edp_core.stats.tails import log10p_z
 
 Floats = NDArray[np.float64]
 _Z95 = float(ndtri(0.975))
@@ -96,8 +95,9 @@ def binary(columns: Floats, outcomes: Binary, *, min_cases: int) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        One row each with `COLUMNS`; figures NaN where ``reason`` is not empty. p and
-        interval are Wald's.
+        One row each with `COLUMNS`; figures NaN where ``reason`` is not empty. The
+        interval is Wald's; p too, but that of the penalised likelihood ratio where the
+        method is ``firth``.
     """
     n, ill = outcomes.counts()
     controls = n - ill
@@ -105,12 +105,12 @@ def binary(columns: Floats, outcomes: Binary, *, min_cases: int) -> pd.DataFrame
     reason[controls < min_cases] = f"fewer than {min_cases} controls"
     reason[ill < min_cases] = f"fewer than {min_cases} cases"
     tested = np.flatnonzero(reason == "")
-    beta, se = np.full((2, len(n)), np.nan)
+    beta, se, log10p = np.full((3, len(n)), np.nan)
     converged, firth = np.zeros((2, len(n)), bool)
     if len(tested):
         chosen = outcomes.among(tested)
         fit = logits(columns, chosen.cases, aside=chosen.aside, of=chosen.of)
-        beta[tested], se[tested] = fit.beta, fit.error
+        beta[tested], se[tested], log10p[tested] = fit.beta, fit.error, fit.log10p
         converged[tested], firth[tested] = fit.converged, fit.firth
         reason[tested[~fit.converged]] = "no maximum of the likelihood was found"
         reason[tested[fit.told]] = TOLD
@@ -119,7 +119,7 @@ def binary(columns: Floats, outcomes: Binary, *, min_cases: int) -> pd.DataFrame
         {
             "n": n, "n_cases": ill, "n_controls": controls, "beta": beta, "se": se,
             "low": beta - _Z95 * se, "high": beta + _Z95 * se,
-            "log10p": log10p_z(beta / se), "converged": converged, "method": method,
+            "log10p": log10p, "converged": converged, "method": method,
             "reason": reason.astype(str),
         }
     )  # fmt: skip

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from edp_core.inputs import Inputs
-from edp_core.people.covariates import levels
+from edp_core.people.covariates import MAX_LEVELS, levels
 
 Floats = NDArray[np.float64]
 MANY = 20
@@ -154,6 +154,8 @@ def _levelled(
     codes = np.where(kept[place] == values, place, np.nan).astype(float)
     if len(kept) == 2:
         return Outcome(name, name, "binary", codes, tuple(texts))
+    if len(kept) > MAX_LEVELS:
+        return _dropped(name, name, f"more than {MAX_LEVELS} categories")
     if ordered:
         return Outcome(name, name, "ordered", codes, tuple(texts))
     counts = np.bincount(codes[np.isfinite(codes)].astype(int), minlength=len(kept))

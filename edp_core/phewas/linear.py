@@ -12,6 +12,7 @@ from scipy.stats import t as student
 from edp_core.stats.regression import residualise
 from edp_core.stats.tails import log10p_share
 from edp_core.stats.transform import rank_inverse_normal
+from edp_core.threads import on_all_cores
 
 Floats = NDArray[np.float64]
 
@@ -77,11 +78,12 @@ def linear(columns: Floats, values: Sequence[Floats]) -> list[Estimate]:
     shared: dict[bytes, list[int]] = {}
     for at, one in enumerate(values):
         shared.setdefault(np.packbits(np.isfinite(one)).tobytes(), []).append(at)
+    normal = on_all_cores(rank_inverse_normal, values)
     for group in shared.values():
         there = np.isfinite(values[group[0]])
-        outcomes = [rank_inverse_normal(values[at][there]) for at in group]
-        scaled = np.column_stack([one / one.std() for one in outcomes])
-        found |= dict(zip(group, _fitted(columns[there], scaled), strict=True))
+        outcomes = np.column_stack([normal[at][there] for at in group])
+        fits = _fitted(columns[there], outcomes / outcomes.std(axis=0))
+        found |= dict(zip(group, fits, strict=True))
     return [found[at] for at in range(len(values))]
 
 

@@ -19,6 +19,7 @@ from edp_core.phewas.fields import Outcome, Rules, outcomes
 from edp_core.phewas.linear import Estimate, linear, nothing
 from edp_core.phewas.multinomial import multinomial
 from edp_core.phewas.ordinal import ordered
+from edp_core.threads import on_all_cores
 
 __all__ = ["COLUMNS", "covariate_choice", "phewas"]
 COLUMNS = (
@@ -150,6 +151,9 @@ def _of_fields(
     straight = [one for one in found if one.kind == "linear"]
     fits = linear(made.columns, [one.values for one in straight])
     least = {one.outcome: fit for one, fit in zip(straight, fits, strict=True)}
+    stepped = [one for one in found if one.kind == "ordered"]
+    fits = on_all_cores(lambda one: ordered(made.columns, one.values), stepped)
+    least |= {one.outcome: fit for one, fit in zip(stepped, fits, strict=True)}
     rows: list[dict[str, Any]] = []
     for one in found:
         about = {
@@ -163,8 +167,7 @@ def _of_fields(
         elif one.kind == "linear":
             rows.append({**about, **_row(least[one.outcome], n, method="ols")})
         elif one.kind == "ordered":
-            fit = ordered(made.columns, one.values)
-            rows.append({**about, **_row(fit, n, method="ml")})
+            rows.append({**about, **_row(least[one.outcome], n, method="ml")})
         elif one.kind == "multinomial":
             rows += _of_levels(one, multinomial(made.columns, one.values), about)
         else:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from edp_core.errors import InputError
-from edp_core.stats.newton import Batch, Sums, newton
+from edp_core.stats.firth import firth
+from edp_core.stats.newton import Batch, Sums, maximum
+from edp_core.stats.tails import log10p_z
 from edp_core.threads import on_all_cores
 
 Floats = NDArray[np.float64]
@@ -33,6 +35,8 @@ class Logits(NamedTuple):
     beta, error
         Log odds ratio for one unit of the last column, and its standard error; NaN
         where told or not converged.
+    log10p
+        −log10 of the two-sided p: Wald's, or of the penalised likelihood ratio.
     n, n_cases
         People who count for the outcome, and its cases.
     converged
@@ -46,6 +50,7 @@ class Logits(NamedTuple):
 
     beta: Floats
     error: Floats
+    log10p: Floats
     n: Ints
     n_cases: Ints
     converged: Bools
@@ -115,33 +120,38 @@ def logits(
     target = (cases.astype(np.float64).T @ x).T
     told = ~kept[:, -1] | (n_cases == 0) | (n_cases == n)
     split = _splits(x, gram, target=target, kept=kept)
-    beta, error = np.full((2, cases.shape[1]), np.nan)
-    firth, converged = np.zeros((2, cases.shape[1]), bool)
+    beta, error, log10p = np.full((3, cases.shape[1]), np.nan)
+    penalised, converged = split.copy(), np.zeros(cases.shape[1], bool)
 
     def fit(at: Ints) -> None:
         batch = Batch(
             target[:, at], kept[at], n=n[at], n_cases=n_cases[at],
             outside=sets.outside(at),
         )  # fmt: skip
-        firth[at] = split[at]
-        for penalised in (False, True):
-            chosen = np.flatnonzero(firth[at] == penalised)
-            if not len(chosen):
-                continue
-            found, spread, good = newton(sums, batch.among(chosen), firth=penalised)
-            here = at[chosen]
-            beta[here], error[here], converged[here] = found, spread, good
-            firth[here] |= ~good
+        plain = np.flatnonzero(~split[at])
+        if len(plain):
+            here = at[plain]
+            beta[here], error[here], found = maximum(sums, batch.among(plain))
+            log10p[here] = log10p_z(beta[here] / error[here])
+            converged[here], penalised[here] = found, ~found
+        rest = np.flatnonzero(penalised[at])
+        if len(rest):
+            here, some = at[rest], batch.among(rest)
+            full, without = firth(sums, some), firth(sums, some, without=True)
+            beta[here], error[here] = full.beta, full.error
+            ratio = np.maximum(2 * (full.value - without.value), 0)
+            log10p[here] = log10p_z(np.sqrt(ratio))
+            converged[here] = full.good & without.good
 
     open_ = np.flatnonzero(~told)
     # like beside like: a batch lasts as long as its slowest, and few need a mask
     open_ = open_[np.lexsort([split[open_], n_cases[open_], sets.of[open_] < 0])]
     cuts = range(_AT_ONCE, len(open_), _AT_ONCE)
     on_all_cores(fit, np.split(open_, cuts))
-    lost = ~converged
-    beta[lost] = error[lost] = np.nan
+    beta[~converged] = error[~converged] = log10p[~converged] = np.nan
+    firth_s = penalised & converged
     return Logits(
-        beta / scale, error / scale, n, n_cases, converged, firth & converged, told
+        beta / scale, error / scale, log10p, n, n_cases, converged, firth_s, told
     )
 
 

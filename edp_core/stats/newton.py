@@ -1,9 +1,9 @@
-"""Newton's method for a batch of logistic regressions on the same columns."""
+"""Maximum likelihood of a batch of logistic regressions on the same columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-_ROUNDS = 30
-_FIRTH_ROUNDS = 250
-_STEP, _FIRTH_STEP = 2.0, 0.5
+_ROUNDS, _PATIENCE = 30, 15
+_STEP = 2.0
 """Longest step of a standardised coefficient: a bad start must not throw it away."""
+_LONG = 0.3
+"""Steps still as long when patience ends: a coefficient that runs off."""
 _NEAR, _THERE = 3e-4, 1e-7
 """Step at which single precision has done its part, and at which all is done.
 
 Steps shrink as their squares: after one of 10⁻⁷ nothing is left to gain.
 """
-_BLOCK = 1024
+_CELLS, _LEAST, _MOST = 65_536, 1024, 4096
+"""People × outcomes at a time, so that what is worked on stays in the cache."""
 
 
 class Outcomes(Protocol):
@@ -60,9 +62,21 @@ class Batch(NamedTuple):
             self.target[:, at], self.kept[at], self.n[at], self.n_cases[at], outside
         )
 
+    def start(self) -> Floats:
+        """(f, k) coefficients of nothing but the share of cases."""
+        theta = np.zeros(self.target.shape)
+        theta[0] = np.log(self.n_cases + 0.5) - np.log(self.n - self.n_cases + 0.5)
+        return theta
+
+    def counted(self, kind: type[np.floating]) -> NDArray[np.floating] | None:
+        """(n_people, k) ones for who counts; None where everybody does."""
+        if self.outside is None:
+            return None
+        return np.logical_not(self.outside).astype(kind)
+
 
 class Sums:
-    """Sums over people that Newton's method needs, block by block.
+    """Sums over people that likelihoods need, block by block.
 
     Parameters
     ----------
@@ -74,7 +88,7 @@ class Sums:
         self.width = x.shape[1]
         self.upper = np.triu_indices(self.width)
         pairs = x[:, self.upper[0]] * x[:, self.upper[1]]
-        self._of = {
+        self.of: dict[np.dtype, tuple[Any, Any]] = {
             np.dtype(kind): (x.astype(kind), pairs.astype(kind))
             for kind in (np.float32, np.float64)
         }
@@ -88,7 +102,7 @@ class Sums:
 
     def gram(self, outcomes: Outcomes) -> Floats:
         """(k, f, f) products of the columns over those who count for each outcome."""
-        pairs = self._of[np.dtype(np.float64)][1]
+        pairs = self.of[np.dtype(np.float64)][1]
         sums = np.repeat(pairs.sum(axis=0)[:, None], len(outcomes.of), 1)
         flags, before = np.zeros(len(pairs), bool), -1
         out_sum = np.zeros(len(sums))
@@ -104,125 +118,99 @@ class Sums:
         return self.square(sums)
 
     def blocks(
-        self, theta: Floats, outside: NDArray[np.floating] | None, kind: np.dtype
-    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        self, theta: Floats, counted: NDArray[np.floating] | None, kind: np.dtype
+    ) -> Iterator[tuple[slice, Any, Any]]:
         """Rows, P(case) and its variance for each block; buffers that are reused."""
-        x, _ = self._of[kind]
+        x, _ = self.of[kind]
         short = theta.astype(kind)
-        size = min(_BLOCK, len(x))
+        size = min(_MOST, max(_LEAST, _CELLS // theta.shape[1]), len(x))
         room_p, room_w = np.empty((2, size, theta.shape[1]), kind)
-        for start in range(0, len(x), _BLOCK):
-            rows = slice(start, min(start + _BLOCK, len(x)))
+        for start in range(0, len(x), size):
+            rows = slice(start, min(start + size, len(x)))
             p, w = (room[: rows.stop - start] for room in (room_p, room_w))
             np.matmul(x[rows], short, out=w)
             np.negative(w, out=w)
             np.exp(w, out=w)  # infinite for the surely well: p is then 0
             w += 1
             np.reciprocal(w, out=p)
-            if outside is not None:
-                p *= outside[rows]
+            if counted is not None:
+                p *= counted[rows]
             np.multiply(p, p, out=w)
             np.subtract(p, w, out=w)
             yield rows, p, w
 
     def at(
-        self,
-        theta: Floats,
-        *,
-        counted: NDArray[np.floating] | None,
-        kind: np.dtype,
-        covariance: Floats | None = None,
+        self, theta: Floats, counted: NDArray[np.floating] | None, kind: np.dtype
     ) -> tuple[Floats, Floats]:
-        """Expected sums (f, k), and information (k, f, f), at some coefficients.
-
-        With ``covariance`` (k, f, f) the expected sums carry Firth's correction:
-        p − h(½ − p) in place of p, h the diagonal of the hat matrix.
-        """
-        x, pairs = self._of[kind]
-        folded: np.ndarray | None = None
+        """Expected sums (f, k), and information (k, f, f), at some coefficients."""
+        x, pairs = self.of[kind]
         expected = np.zeros(theta.shape)
         information = np.zeros((pairs.shape[1], theta.shape[1]))
-        if covariance is not None:
-            twice = np.where(self.upper[0] == self.upper[1], 1, 2)
-            folded = (covariance[:, self.upper[0], self.upper[1]] * twice).T
-            folded = folded.astype(kind)
         with np.errstate(over="ignore", under="ignore"):
             for rows, p, w in self.blocks(theta, counted, kind):
                 information += pairs[rows].T @ w
-                if folded is not None:
-                    hat = pairs[rows] @ folded
-                    hat *= w
-                    p += hat * (p - kind.type(0.5))
                 expected += x[rows].T @ p
         return expected, self.square(information)
 
 
-def newton(sums: Sums, batch: Batch, *, firth: bool) -> tuple[Floats, Floats, Bools]:
-    """Last coefficient, its standard error, and whether they were found; each (k,)."""
+def maximum(sums: Sums, batch: Batch) -> tuple[Floats, Floats, Bools]:
+    """Last coefficient, its standard error, and whether they were found; each (k,).
+
+    Newton's method, first in single, then in double precision. What converges leaves.
+    Not found are outcomes whose coefficients run off, or go to and fro.
+    """
     k = len(batch.n)
-    theta = np.zeros((sums.width, k))
-    theta[0] = np.log(batch.n_cases + 0.5) - np.log(batch.n - batch.n_cases + 0.5)
-    error = np.full(k, np.nan)
-    left = np.arange(k)
-    good = np.zeros(k, bool)
+    theta, error = batch.start(), np.full(k, np.nan)
+    left, good = np.arange(k), np.zeros(k, bool)
     for kind, enough in ((np.float32, _NEAR), (np.float64, _THERE)):
-        active, lost = left, np.zeros(0, np.int64)
-        covariance: Floats | None = None
-        counted = _counted(batch, active, kind)
-        for _ in range(_FIRTH_ROUNDS if firth else _ROUNDS):
-            expected, information = sums.at(
-                theta[:, active], counted=counted, kind=np.dtype(kind),
-                covariance=covariance if firth else None,
-            )  # fmt: skip
-            score = (batch.target[:, active] - expected).T * batch.kept[active]
-            inverse = _inverse(information, batch.kept[active])
+        active, near = left, np.zeros(k, bool)
+        part = batch.among(active)
+        counted = part.counted(kind)
+        for round_ in range(_ROUNDS):
+            expected, information = sums.at(theta[:, active], counted, np.dtype(kind))
+            inverse = inverses(information, part.kept)
+            score = (part.target - expected).T * part.kept
             step = np.einsum("kij,kj->ki", inverse, score)
             moved = np.abs(step).max(axis=1)
             moved[~np.isfinite(moved)] = np.inf
-            if firth and covariance is None:
-                covariance = inverse  # the first round only finds it
-                continue
-            most = _FIRTH_STEP if firth else _STEP
+            near[active] = moved < enough
+            # an information that fades away is no place to stop at
+            error[active] = np.sqrt(np.maximum(inverse[:, -1, -1], 0))
             sure = np.isfinite(moved)
-            theta[:, active[sure]] += np.clip(step[sure], -most, most).T
-            done = (moved < enough) | ~sure
-            if kind is np.float64:
-                variance = inverse[:, -1, -1]
-                good[active] = (moved < enough) & (variance > 0)
-                error[active] = np.sqrt(np.maximum(variance, 0))
-            covariance = inverse[~done] if firth else None
+            length = np.minimum(1, _STEP / np.maximum(moved, _STEP))
+            theta[:, active[sure]] += (step * length[:, None])[sure].T
+            lost = ~sure | ((round_ >= _PATIENCE) & (moved > _LONG))
+            done = near[active] | lost
             if done.any():
-                lost = np.append(lost, active[~sure])
                 active = active[~done]
-                counted = _counted(batch, active, kind)
-            if not len(active):
-                break
-        left = np.setdiff1d(left, lost)
+                if not len(active):
+                    break
+                part = batch.among(active)
+                counted = part.counted(kind)
+        left = left[near[left]]
         if not len(left):
             break
+        good = near & (error > 0)
     return theta[-1], error, good
 
 
-def _counted(
-    batch: Batch, active: Ints, kind: type[np.floating]
-) -> NDArray[np.floating] | None:
-    """(n, k) ones for who counts; None where everybody does for all of the batch."""
-    if batch.outside is None or not len(active):
-        return None
-    return np.logical_not(batch.outside[:, active]).astype(kind)
-
-
-def _inverse(information: Floats, kept: Bools) -> Floats:
+def inverses(matrices: Floats, kept: Bools) -> Floats:
     """(k, f, f) inverses, zero in the rows and columns of what is left out.
 
-    An information that fades away is separation: held up, and seen as endless.
+    One that cannot be inverted gives NaN.
     """
-    held = information * (kept[:, :, None] & kept[:, None, :])
+    both = kept[:, :, None] & kept[:, None, :]
+    held = np.where(both, matrices, 0.0)
     ends = np.arange(held.shape[1])
-    most = held[:, ends, ends].max(axis=1, initial=0)
-    held[:, ends, ends] += np.where(kept, 1e-14 * most[:, None] + 1e-300, 1)
+    held[:, ends, ends] += ~kept
     found = np.full(held.shape, np.nan)
-    finite = np.isfinite(held).all(axis=(1, 2))
-    found[finite] = np.linalg.inv(held[finite])
-    found *= kept[:, :, None] & kept[:, None, :]
-    return found
+    fine = np.isfinite(held).all(axis=(1, 2)) & (held[:, ends, ends] > 0).all(axis=1)
+    try:
+        found[fine] = np.linalg.inv(held[fine])
+    except np.linalg.LinAlgError:  # one of them: each alone
+        for at in np.flatnonzero(fine):
+            try:
+                found[at] = np.linalg.inv(held[at])
+            except np.linalg.LinAlgError:
+                continue
+    return np.where(both, found, 0.0)
