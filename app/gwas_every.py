@@ -17,6 +17,8 @@ from app import (
     gwas_effective,
     gwas_rules,
     gwas_sets,
+    linked,
+    state,
     widgets,
 )
 from app.gwas_data import UNKNOWN, Rules
@@ -25,7 +27,10 @@ COLUMNS: dict[str, ColumnConfig | str | None] = {
     "set": st.column_config.TextColumn(
         "Result", help="One result, or a family: * stands for the number of the axis."
     ),
-    "of": st.column_config.TextColumn("Of", help="Code, component or column."),
+    "of": st.column_config.TextColumn(
+        "Of",
+        help="Code, component or column. Click a row's left edge to choose its code.",
+    ),
     "organ": "Organ",
     "encoder": "Encoder",
     "method": "Method",
@@ -137,7 +142,16 @@ def _table(
         for runs in sets.values()
     ]
     table = counts[[name for name in COLUMNS if name in counts]]
-    st.dataframe(table, hide_index=True, column_config=COLUMNS)
+    codes = list(map(str, table["of"]))
+    linked.mark_row("gwas_sets", codes, state.choice().code)
+    st.dataframe(
+        table,
+        hide_index=True,
+        key="gwas_sets",
+        on_select=lambda: linked.picked_row("gwas_sets", codes),
+        selection_mode="single-row",
+        column_config=COLUMNS,
+    )
     st.caption(
         f"{len(loci)} results, {rules.said}; two loci are the same where their edges "
         "are nearer than 250 kb. Loci are counted, not variants or genes as in the "
@@ -200,9 +214,14 @@ def _crossed(
         columns=columns,
         baseline=baseline,
     ).reset_index()
+    codes = list(map(str, table[rows]))
+    linked.mark_row("gwas_crossed", codes, state.choice().code)
     st.dataframe(
         table,
         hide_index=True,
+        key="gwas_crossed",
+        on_select=lambda: linked.picked_row("gwas_crossed", codes),
+        selection_mode="single-row",
         placeholder=widgets.HIDDEN,
         column_config={rows: rows.capitalize() if rows != "of" else "Phenotype of"},
     )

@@ -15,6 +15,8 @@ from app import (
     gwas_ldsc,
     gwas_region,
     gwas_rules,
+    linked,
+    state,
     toasts,
     widgets,
 )
@@ -99,6 +101,9 @@ def figures(found: GwasResult, loci: pd.DataFrame) -> None:
         f"**{about['phenotype']}**"
         + (f": {of}" if of else " — its recipe is neither in the basket nor exported")
     )
+    if state.is_code(about["of"]):
+        told = f"Choose {state.label(about['of'])}"
+        linked.code_buttons([(about["of"], told)], key="of_result")
     summary = found.summary
     fewer = summary["n_min"] is not None and summary["n_min"] < summary["n_max"]
     cells = st.columns(4)

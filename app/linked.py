@@ -236,9 +236,12 @@ def of_cluster(choice: Choice) -> tuple[np.ndarray | None, str]:
 
 # ---- codes that are clicked ------------------------------------------------------
 def picked_row(table: str, codes: Sequence[str]) -> None:
-    """Make the code of a clicked row the choice (in the table's callback)."""
+    """Make the code of a clicked row the choice (in the table's callback).
+
+    A row whose entry in ``codes`` is no code that can be chosen changes nothing.
+    """
     rows = st.session_state[table].selection.rows
-    if rows and rows[0] < len(codes) and codes[rows[0]]:
+    if rows and rows[0] < len(codes) and state.is_code(str(codes[rows[0]])):
         state.pick_code(str(codes[rows[0]]))
 
 

@@ -65,7 +65,7 @@ def _widgets() -> Choice:
                 "Vocabulary in the link", key="vocabulary", bind="query-params"
             )
         chosen = _vocabulary_box(tables, code=asked, vocabulary_asked=name)
-        code = _code_box(tables.get(chosen or "", []), asked=asked)
+        code = _code_box(tables, chosen or "", asked=asked)
         clusters = _clusters(organ, encoder)
         cluster = st.selectbox(
             "Cluster",
@@ -121,22 +121,35 @@ def _keep_vocabulary(name: str, tables: dict[str, list[str]]) -> None:
     st.session_state["vocabulary"] = "" if name == next(iter(tables), "") else name
 
 
-def _code_box(codes: list[str], *, asked: str) -> str | None:
-    """Select box of codes with their names."""
+def _code_box(tables: dict[str, list[str]], chosen: str, *, asked: str) -> str | None:
+    """Select box of codes with their names; those of other vocabularies come last."""
+    codes = tables.get(chosen, [])
+    other = {
+        code: name for name, held in tables.items() for code in held if name != chosen
+    }
+    for code in codes:
+        other.pop(code, None)
     known = asked in codes
     st.session_state["code_box"] = asked if known else next(iter(codes), None)
     names = data.trait_names() if codes else {}
+
+    def written(code: str) -> str:
+        told = vocabulary.label(code, names)
+        where = other.get(code)
+        return told if where is None else f"{told} · {vocabulary.name_of(where)}"
+
     code = st.selectbox(
         "Code",
-        codes,
+        [*codes, *other],
         key="code_box",
-        format_func=lambda code: vocabulary.label(code, names),
+        format_func=written,
         on_change=lambda: pick_code(st.session_state["code_box"]),
         placeholder="no codes",
         disabled=not codes,
         filter_mode="contains",
-        help="Type a part of a code or of its name to search. Ordered by how well the "
-        "embedding separates cases.",
+        help="Type a part of a code or of its name to search all vocabularies; the key "
+        "/ comes here from anywhere. Ordered by how well the embedding separates "
+        "cases, those of the chosen vocabulary first.",
     )
     if asked and not known:
         st.caption(
@@ -155,6 +168,12 @@ def pick_code(code: str) -> None:
     tables = _tables(choice().organ, choice().encoder)
     st.session_state["code"] = code
     _keep_vocabulary(vocabulary.holding(code, tables, choice().vocabulary), tables)
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is a code that can be the choice here."""
+    tables = _tables(choice().organ, choice().encoder)
+    return any(text in codes for codes in tables.values())
 
 
 def pick_cluster(number: str) -> None:

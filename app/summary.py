@@ -5,13 +5,16 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import charts, data, explained, figures, routes, widgets
+from app import charts, data, explained, figures, linked, routes, state, widgets
 from app.state import Choice
 from edp_core.checkout import describe_encoder, told_of_adoption
 from edp_core.disclosure import mask_count
 from edp_core.errors import MissingArtifactError
 from edp_core.exclusions import exclusions_of, notes_said, used_of
 from edp_core.store import read_table
+
+STRONGEST = 5
+"""Codes that are named."""
 
 
 def lacking(choice: Choice) -> set[str]:
@@ -54,6 +57,8 @@ def numbers(choice: Choice, ready: set[str]) -> None:
     for column, (name, value, key) in zip(st.columns(len(shown)), shown, strict=True):
         with column:
             widgets.number(name, value, help=explained.help(key))
+    if f"scan/{pair}" in ready and not bare:
+        _strongest(choice)
     if bare:
         st.info(
             "This study has no diagnoses. Clusters, principal components and axes of "
@@ -61,6 +66,24 @@ def numbers(choice: Choice, ready: set[str]) -> None:
             icon=":material/info:",
         )
         routes.link("phenotype", "Make a phenotype of a principal component")
+
+
+def _strongest(choice: Choice) -> None:
+    """Codes the embedding separates best; a click chooses one."""
+    tables = data.vocabularies(*_pair(choice))
+    table = next(iter(tables.values()), pd.DataFrame({"reason": [], "code": []}))
+    best = table[table["reason"] == ""].head(STRONGEST)
+    if best.empty:
+        return
+    st.caption(
+        "Separated best by the embedding; click a code to choose it.",
+        help=explained.help("auc"),
+    )
+    told = [
+        (str(row["code"]), f"{state.label(str(row['code']))} · AUC {row['auc']:.2f}")
+        for _, row in best.iterrows()
+    ]
+    linked.code_buttons(told, key="strongest")
 
 
 def _without_diagnoses() -> bool:

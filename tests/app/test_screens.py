@@ -50,7 +50,24 @@ def test_the_select_box_lists_code_and_name(screen, done_study):
     at = screen("diseases", done_study)
     options = at.selectbox(key="code_box").options
     assert "I10 Essential (primary) hypertension" in options
-    assert len(options) == len(at.dataframe[0].value)
+    # those of the other vocabularies come after them, and say so
+    own = len(at.dataframe[0].value)
+    assert not any(" · " in option for option in options[:own])
+    assert options[own:]
+    assert all(" · " in option for option in options[own:])
+
+
+def test_a_code_of_another_vocabulary_is_found_in_the_same_box(screen, done_study):
+    at = screen("diseases", done_study)
+    shown = set(at.dataframe[0].value["code"])
+    other = next(o for o in at.selectbox(key="code_box").options if " · Phecodes" in o)
+    code = other.split(" ")[0]
+    assert code not in shown
+    at.selectbox(key="code_box").set_value(code).run()
+    assert not broke(at)
+    assert choice(at)[0] == code
+    assert at.selectbox(key="vocabulary_box").value == "phecode"
+    assert code in set(at.dataframe[0].value["code"])
 
 
 def test_a_code_too_rare_to_be_tested_says_so(screen, done_study):
