@@ -199,7 +199,7 @@ def _by_cluster(choice: Choice, shown: Map) -> Colours:
     labels = np.asarray(data.atlas_array(choice.organ, choice.encoder, "clusters"))
     names = np.array([str(number) for number in range(int(labels.max()) + 1)], object)
     found = partition(labels[shown.rows], names)
-    return Colours("categories", "Cluster", *found)
+    return Colours("categories", "Cluster", *found, apart=True)
 
 
 def _by_code(choice: Choice, code: str, shown: Map) -> Colours:

@@ -1,19 +1,25 @@
-"""A scatter plot of many points, drawn by the browser on a canvas.
+"""A map of many points, drawn by the browser on a canvas.
 
+Two components: one carries the bytes of the points, once, and one says how they are
+coloured, what is highlighted and what was drawn, which is little and changes often.
 Nothing but places, categories and their counts is sent: no id, and no order, since the
-rows come shuffled (`app.maps`).
+rows come shuffled (`app.maps`). Only a polygon, or the place of a click, comes back.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
+from app import errors
 from app.scatter.shown import (
     MOST,
     MOST_VERTICES,
@@ -22,7 +28,9 @@ from app.scatter.shown import (
     Drawn,
     Map,
     read_drawn,
+    read_place,
 )
+from edp_core.errors import EdpError
 
 __all__ = [
     "MOST",
@@ -36,34 +44,24 @@ __all__ = [
 ]
 
 HERE = Path(__file__).parent
-HTML = """
-<div class="plot">
-  <div class="y">UMAP 2</div>
-  <div class="field">
-    <canvas data-part="canvas" tabindex="0" role="img"></canvas>
-    <div class="tip" data-part="tip" hidden></div>
-  </div>
-  <div class="legend" data-part="legend" role="group" aria-label="Categories"></div>
-  <div class="x">UMAP 1</div>
-  <div class="tools">
-    <button type="button" data-part="reset" title="Double click">Whole map</button>
-    <button type="button" data-part="svg" title="Download as SVG">SVG</button>
-    <button type="button" data-part="png" title="Download as PNG">PNG</button>
-  </div>
-</div>
-"""
+FILES = (
+    "points.js", "lasso.js", "colours.js", "contours.js", "paint.js", "files.js",
+    "legend.js", "tools.js", "scatter.js",
+)  # fmt: skip
 HEIGHT = 460
-RAMP = ("#440154", "#3B528B", "#21918C", "#5EC962", "#FDE725")
+AXES = ("UMAP 1", "UMAP 2")
 
-_component = st.components.v2.component(
-    "scatter",
-    html=HTML,
-    css=(HERE / "scatter.css").read_text(encoding="utf-8"),
+
+def _text(*names: str) -> str:
     # a module that is given as text can import nothing: its parts are one text
-    js="".join(
-        (HERE / name).read_text(encoding="utf-8")
-        for name in ("points.js", "scatter.js")
-    ),
+    return "".join((HERE / name).read_text(encoding="utf-8") for name in names)
+
+
+_carrier = st.components.v2.component(
+    "scatter_points", js=_text("points.js", "carrier.js")
+)
+_component = st.components.v2.component(
+    "scatter", html=_text("scatter.html"), css=_text("scatter.css"), js=_text(*FILES)
 )
 
 
@@ -88,69 +86,144 @@ def scatter(
     key
         Of the component; two maps on a screen need two.
     title
-        What the map is of, for its description; by default its name.
+        What the map is, for its description; by default a UMAP.
     on_drawn
         Called with what was drawn with lasso or box; without it there are no such
-        tools. Whatever the browser sends was checked before.
+        tools. What the browser sent was checked before; what could not be read, or
+        what this refuses with an `EdpError`, is told below the map.
     on_picked
         Called with the place of a point that was clicked.
     highlight
-        (n,) bool in the order of the map: the others are drawn in grey.
+        (n,) bool in the order of the map (`maps.lit`): the others are drawn in grey.
     outline
         Vertices of a polygon to draw over the points, in coordinates of the map.
     height
         Pixels.
     """
+    points = pack(shown, colours.codes)
+    view = view_of(shown, colours, title=title, highlight=highlight)
+    view |= {
+        "points": points[0],
+        "outline": None if outline is None else [list(vertex) for vertex in outline],
+        "draws": on_drawn is not None,
+        "picks": on_picked is not None,
+        "heard": st.session_state.get(f"_{key}_heard", 0),
+    }
+    names = tuple(category.name for category in colours.categories)
+
+    def drawn() -> None:
+        if on_drawn is not None:
+            on_drawn(read_drawn(_sent(key, "drawn"), names=names))
+
+    def picked() -> None:
+        place = _sent(key, "picked")
+        held = place if isinstance(place, dict) else {}
+        if on_picked is not None:
+            on_picked(*read_place([held.get("x"), held.get("y")]))
+
+    with st.container(gap=None):
+        _carrier(key=f"{key}-points", data=points[1])
+        _component(
+            key=key,
+            data=view,
+            height=height,
+            on_drawn_change=lambda: _hear(key, drawn),
+            on_picked_change=lambda: _hear(key, picked),
+        )
+    refused = st.session_state.pop(f"_{key}_refused", None)
+    if refused is not None:
+        errors.tell(refused)
+
+
+def _sent(key: str, event: str) -> object:
+    """What the browser sent; missing where a link or an old page made it up."""
+    held = st.session_state.get(key)
+    return held.get(event) if isinstance(held, Mapping) else None
+
+
+def _hear(key: str, act: Callable[[], None]) -> None:
+    """Do what was asked for in a browser, in the callback before a screen is drawn."""
+    # another view is sent, so that the browser drops what it drew by itself
+    st.session_state[f"_{key}_heard"] = st.session_state.get(f"_{key}_heard", 0) + 1
+    try:
+        act()
+    except EdpError as error:
+        st.session_state[f"_{key}_refused"] = error
+
+
+def view_of(
+    shown: Map, colours: Colours, *, title: str | None, highlight: np.ndarray | None
+) -> dict[str, Any]:
+    """What ``scatter.js`` is told of the points: legend, description, highlight."""
+    unit = f" ({colours.unit})" if colours.unit else ""
     said = ", ".join(f"{c.name}: {c.count}" for c in colours.categories)
-    meta = {
+    low, high = _ends(colours)
+    part = ""
+    if highlight is not None:
+        part = f" {int(highlight.sum()):,} are highlighted."
+    return {
         "n": len(shown),
         "set": shown.name,
-        "file": f"{shown.name}-{colours.title}".replace(" ", "-").lower(),
+        "file": _file_name(f"{shown.name}-{colours.title}"),
         "title": colours.title,
-        "alt": f"{title or 'UMAP'} of {len(shown):,} participants by {colours.title}. "
-        f"{said}. Arrows move the map, + and - zoom, 0 shows all of it.",
+        "heading": colours.title + unit,
+        "axes": AXES,
+        "total": f"N = {len(shown):,}",
+        "names": colours.apart,
+        "alt": f"{title or 'UMAP'} of {len(shown):,} participants by {colours.title}"
+        f"{unit}. {said}.{part} Arrows move the map, + and - zoom, 0 shows all of it, "
+        "C draws contours; where groups can be drawn, L is a lasso and B a box.",
+        "scale": {"low": low, "high": high},
+        "highlight": None if highlight is None else _bits(highlight),
         "categories": [
             {
                 "name": c.name,
-                "colour": c.colour or RAMP[round((c.at or 0) * (len(RAMP) - 1))],
+                "colour": c.colour,
                 "count": c.count,
                 "layer": int(c.above),
+                "at": None if c.at is None else round(c.at, 4),
             }
             for c in colours.categories
         ],
     }
-    points = pd.DataFrame({"x": shown.x, "y": shown.y, "code": colours.codes})
-    number = {i: i for i in range(len(colours.categories))}
-    _component(key=key, data=pack(points, number, column="code", meta=meta),
-               height=height)  # fmt: skip
 
 
-def pack(
-    points: pd.DataFrame,
-    number: Mapping[str, int],
-    *,
-    column: str,
-    meta: Mapping[str, object],
-) -> bytes:
-    """Bytes of the points as ``scatter.js`` reads them.
+def _file_name(text: str) -> str:
+    """A name a file can have on every system."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text.lower())
+
+
+def _ends(colours: Colours) -> tuple[str, str]:
+    if not math.isfinite(colours.high - colours.low):
+        return "", ""
+    width = max(colours.high - colours.low, 1e-9)
+    digits = max(0, 1 - math.floor(math.log10(width)))
+    return f"{colours.low:.{digits}f}", f"{colours.high:.{digits}f}"
+
+
+def _bits(chosen: np.ndarray) -> str:
+    return base64.b64encode(np.packbits(chosen, bitorder="little").tobytes()).decode()
+
+
+def pack(shown: Map, codes: np.ndarray) -> tuple[str, bytes]:
+    """Name of a set of points, and its bytes as ``points.js`` reads them.
 
     Raises
     ------
     ValueError
-        Where a point has none of the categories, or there are more than 256.
+        Where not every point has a code.
     """
-    if len(number) > MOST:
-        raise ValueError(f"{len(number)} categories do not fit into one byte")
-    codes, values = pd.factorize(points[column])
-    numbers = np.array([number[value] for value in values], np.uint8)
-    text = json.dumps(meta).encode()
-    text += b" " * (-len(text) % 4)
-    return b"".join(
+    if len(codes) != len(shown):
+        raise ValueError(f"{len(codes)} colours for {len(shown)} points")
+    places = b"".join(
         [
-            np.uint32(len(text)).astype("<u4").tobytes(),
-            text,
-            points["x"].to_numpy("<f4").tobytes(),
-            points["y"].to_numpy("<f4").tobytes(),
-            numbers[codes].tobytes() if len(points) else b"",
+            shown.x.astype("<f4", copy=False).tobytes(),
+            shown.y.astype("<f4", copy=False).tobytes(),
+            codes.astype(np.uint8, copy=False).tobytes(),
         ]
     )
+    name = hashlib.blake2b(places, digest_size=9).hexdigest()
+    text = json.dumps({"id": name, "n": len(shown)}).encode()
+    text += b" " * (-len(text) % 4)
+    length = np.uint32(len(text)).astype("<u4").tobytes()
+    return name, b"".join([length, text, places])

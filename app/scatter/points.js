@@ -1,19 +1,50 @@
-// What a scatter plot of many points computes: no document, tested without a browser.
+// What a map of many points computes: no document, tested without a browser.
 //
-// The data are bytes: the length of a JSON text (uint32, little-endian), the text padded
-// to four bytes, then x and y (float32) and the number of the category (uint8).
+// The points are bytes: the length of a JSON text (uint32, little-endian), the text
+// padded to four bytes, then x and y (float32) and the number of the category (uint8).
 
 export function unpack(bytes) {
   const aligned = bytes.slice(); // what arrives may begin anywhere in its buffer
   const length = new DataView(aligned.buffer).getUint32(0, true);
-  const meta = JSON.parse(new TextDecoder().decode(aligned.subarray(4, 4 + length)));
-  const n = meta.n, start = 4 + length;
+  const { id, n } = JSON.parse(new TextDecoder().decode(aligned.subarray(4, 4 + length)));
+  const start = 4 + length;
   return {
-    meta,
+    id, n,
     x: new Float32Array(aligned.buffer, start, n),
     y: new Float32Array(aligned.buffer, start + 4 * n, n),
     k: new Uint8Array(aligned.buffer, start + 8 * n, n),
   };
+}
+
+// Points come by one way (bytes, once) and what is said of them by another (JSON, often):
+// whoever comes first waits here. Both modules of this page share the shelf.
+const KEPT = 6;
+
+export function shelf() {
+  return (globalThis[Symbol.for("edp-studio-points")] ??= { held: new Map(), waiting: new Map() });
+}
+
+export function deliver(points, { held, waiting } = shelf()) {
+  held.delete(points.id);
+  held.set(points.id, points); // the newest is the last
+  while (held.size > KEPT) held.delete(held.keys().next().value);
+  const uses = waiting.get(points.id) ?? [];
+  waiting.delete(points.id);
+  for (const use of uses) use(points);
+}
+
+export function whenThere(id, use, { held, waiting } = shelf()) {
+  const points = held.get(id);
+  if (points) return use(points);
+  waiting.set(id, [...(waiting.get(id) ?? []), use]);
+}
+
+// Which points are highlighted: bit i of the bytes, the lowest first, is point i.
+export function unpackBits(text, n) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const found = new Uint8Array(n);
+  for (let i = 0; i < n; i++) found[i] = (bytes[i >> 3] >> (i & 7)) & 1;
+  return found;
 }
 
 export function bounds(values) {
@@ -23,8 +54,8 @@ export function bounds(values) {
 }
 
 // A view says which data coordinates lie at the middle, and pixels per unit.
-export function fit(x, y, width, height) {
-  const [x0, x1] = bounds(x), [y0, y1] = bounds(y), pad = 18;
+export function fit([x0, x1], [y0, y1], width, height) {
+  const pad = 18;
   const scale = Math.min((width - 2 * pad) / Math.max(x1 - x0, 1e-9),
                          (height - 2 * pad) / Math.max(y1 - y0, 1e-9));
   return { cx: (x0 + x1) / 2, cy: (y0 + y1) / 2, scale: Math.max(scale, 1e-9) };
@@ -82,31 +113,13 @@ export function radius(n, zoom) {
   return Math.sqrt(area / Math.PI) * Math.min(2.5, Math.max(1, zoom) ** 0.35);
 }
 
-const escaped = (text) => String(text).replace(/[&<>"]/g, (c) =>
-  ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
-
-// One path a category: a line of no length with round ends is a disc.
-export function toSvg(points, view, width, height, { colours, hidden, r, ink, ground }) {
-  const kept = points.meta.categories.map((c, k) => [c, k]).filter(([c]) => !hidden.has(c.name));
-  const paths = kept.map(() => []), place = new Map(kept.map(([, k], j) => [k, j]));
-  for (let i = 0; i < points.x.length; i++) {
-    const j = place.get(points.k[i]);
-    if (j === undefined) continue;
-    const [px, py] = toScreen(view, width, height, points.x[i], points.y[i]);
-    if (px < 0 || py < 0 || px > width || py > height) continue;
-    paths[j].push(`M${px.toFixed(1)} ${py.toFixed(1)}h0`);
+// Where the name of a category is written: the middle of its points, of a part of them.
+export function middles(points, count) {
+  const found = Array.from({ length: count }, () => [[], []]);
+  for (let i = 0; i < points.n; i++) {
+    const [xs, ys] = found[points.k[i]];
+    if (xs.length < 2000) { xs.push(points.x[i]); ys.push(points.y[i]); } // in random order
   }
-  const wide = width + 170, tall = Math.max(height + 26, 40 + 18 * kept.length);
-  const text = `font-family="sans-serif" font-size="12" fill="${ink}"`;
-  const rows = kept.map(([c, k], j) => `<circle cx="${width + 14}" cy="${30 + 18 * j}" r="5" ` +
-    `fill="${colours[k]}"/><text x="${width + 26}" y="${34 + 18 * j}" ${text}>` +
-    `${escaped(c.name)} (${escaped(c.count)})</text>`);
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${wide}" height="${tall}">` +
-    `<title>${escaped(points.meta.alt)}</title><rect width="100%" height="100%" fill="${ground}"/>` +
-    kept.map(([, k], j) => `<path d="${paths[j].join("")}" stroke="${colours[k]}" ` +
-      `stroke-width="${(2 * r).toFixed(1)}" stroke-linecap="round" stroke-opacity="0.75"/>`).join("") +
-    `<text x="${width / 2}" y="${height + 18}" text-anchor="middle" ${text}>UMAP 1</text>` +
-    `<text transform="translate(12 ${height / 2}) rotate(-90)" text-anchor="middle" ${text}>UMAP 2</text>` +
-    `<text x="${width + 8}" y="14" font-weight="bold" ${text}>${escaped(points.meta.title)}</text>` +
-    rows.join("") + "</svg>";
+  const middle = (v) => v.sort((a, b) => a - b)[v.length >> 1];
+  return found.map(([xs, ys]) => (xs.length ? [middle(xs), middle(ys)] : null));
 }

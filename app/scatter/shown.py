@@ -75,6 +75,8 @@ class Colours:
         Ends of a scale; the unit is empty where it has none.
     note
         What a reader has to know of it, for the caption.
+    apart
+        Whether categories lie apart, so that their names are written on the map.
     """
 
     kind: Literal["categories", "scale"]
@@ -85,6 +87,7 @@ class Colours:
     high: float = math.nan
     unit: str = ""
     note: str = ""
+    apart: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from google.protobuf.message import Message
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 OTHERS = "clusters|variants|runs"
@@ -31,7 +33,14 @@ class Seen:
     frames: list[pd.DataFrame] = field(default_factory=list)
     charts: list[dict[str, Any]] = field(default_factory=list)
     maps: list[tuple[dict[str, Any], pd.DataFrame]] = field(default_factory=list)
-    """Settings and points (``x, y, category``) of `app.scatter`."""
+    """What maps of `app.scatter` are told, and their points (`read_map`)."""
+    points: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """Sets of points by name, whether a map shows them or not."""
+    views: list[dict[str, Any]] = field(default_factory=list)
+    galleries: list[tuple[dict[str, Any], list[Image.Image]]] = field(
+        default_factory=list
+    )
+    """What galleries of `app.gallery` are told, and their images."""
 
     @property
     def everything(self) -> str:
@@ -40,20 +49,60 @@ class Seen:
         return "\n".join([*self.texts, *tables])
 
 
-def read_map(content: bytes) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Settings and points of a map, and not a byte more."""
+def read_points(content: bytes) -> tuple[str, pd.DataFrame]:
+    """Name of a set of points, and ``x, y, code``, and not a byte more."""
     length = int.from_bytes(content[:4], "little")
-    meta = json.loads(content[4 : 4 + length])
-    n, rest = meta["n"], content[4 + length :]
+    head = json.loads(content[4 : 4 + length])
+    assert set(head) == {"id", "n"}
+    n, rest = head["n"], content[4 + length :]
     assert len(rest) == 9 * n
-    names = np.array([category["name"] for category in meta["categories"]], object)
-    return meta, pd.DataFrame(
+    return head["id"], pd.DataFrame(
         {
             "x": np.frombuffer(rest, "<f4", n),
             "y": np.frombuffer(rest, "<f4", n, 4 * n),
-            "category": names[np.frombuffer(rest, np.uint8, n, 8 * n)],
+            "code": np.frombuffer(rest, np.uint8, n, 8 * n),
         }
     )
+
+
+def read_gallery(content: bytes) -> tuple[dict[str, Any], list[Image.Image]]:
+    """What a gallery is told, and its images, and not a byte more."""
+    length = int.from_bytes(content[:4], "little")
+    head = json.loads(content[4 : 4 + length])
+    if head["kind"] == "detail":
+        assert set(head) == {"kind", "of", "tile", "series"}
+        places = [frame for series in head["series"] for frame in series["frames"]]
+    else:
+        places = [tile["at"] for group in head["groups"] for tile in group["tiles"]]
+    images, end = [], 0
+    for start, size in places:
+        assert start == end, "bytes between images"
+        end = start + size
+        file = content[4 + length + start : 4 + length + end]
+        image = Image.open(io.BytesIO(file))
+        image.load()
+        # a file may hold more than pixels: a name, a place, a time
+        assert not image.info and not image.getexif(), image.info
+        images.append(image)
+    assert 4 + length + end == len(content)
+    return head, images
+
+
+def read_map(
+    view: dict[str, Any], points: dict[str, pd.DataFrame]
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """What a map is told, and its points: ``x, y, category``, and ``lit`` if any is."""
+    found = points[view["points"]]
+    assert len(found) == view["n"]
+    names = np.array([category["name"] for category in view["categories"]], object)
+    table = found[["x", "y"]].assign(category=names[found["code"]])
+    if view["highlight"] is not None:
+        sent = np.frombuffer(base64.b64decode(view["highlight"], validate=True), "u1")
+        assert len(sent) == -(-len(table) // 8)
+        bits = np.unpackbits(sent, bitorder="little")
+        assert not bits[len(table) :].any()
+        table["lit"] = bits[: len(table)].astype(bool)
+    return view, table
 
 
 def crawl(at: AppTest) -> Seen:
@@ -63,6 +112,7 @@ def crawl(at: AppTest) -> Seen:
         proto = getattr(element, "proto", None)
         if isinstance(proto, Message):
             _walk(proto, seen)
+    seen.maps = [read_map(view, seen.points) for view in seen.views]
     for key, values in at.query_params.items():
         seen.texts += [key, *(values if isinstance(values, list) else [values])]
     return seen
@@ -73,16 +123,26 @@ def _walk(message: Message, seen: Seen) -> None:
         for item in _items(value):
             if isinstance(item, Message):
                 _walk(item, seen)
+            elif (
+                isinstance(item, bytes)
+                and descriptor.name == "bytes"
+                and "gallery" in message.component_name
+            ):
+                seen.galleries.append(read_gallery(item))
+                seen.texts.append(json.dumps(seen.galleries[-1][0]))
             elif isinstance(item, bytes) and descriptor.name == "bytes":
-                seen.maps.append(read_map(item))
-                seen.texts.append(json.dumps(seen.maps[-1][0]))
-                seen.frames.append(seen.maps[-1][1])
+                assert "scatter_points" in message.component_name, "nobody reads them"
+                name, points = read_points(item)
+                seen.points[name] = points
+                seen.frames.append(points)
             elif isinstance(item, bytes):
                 seen.frames.append(pa.ipc.open_stream(io.BytesIO(item)).read_pandas())
             elif isinstance(item, str):
                 seen.texts.append(item)
                 if descriptor.name == "spec":
                     seen.charts.append(json.loads(item))
+                if descriptor.name == "json" and '"points"' in item:
+                    seen.views.append(json.loads(item))
 
 
 def _items(value: Any) -> list[Any]:

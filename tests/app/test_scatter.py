@@ -1,123 +1,106 @@
-"""The map of points: its bytes, its pure part in node, its place on the screen."""
+"""The map of points: its bytes, its pure part in node, what it takes from a browser."""
 
 from __future__ import annotations
 
+import base64
 import json
-import shutil
+import math
 import struct
-import subprocess
-import xml.etree.ElementTree as ET
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from crawl import crawl
+from hypothesis import given
+from hypothesis import strategies as st
+from in_node import N, node, points
 
-from app.scatter import HERE, MOST, pack
-
-N = 300
-
-
-def points(n: int = N, seed: int = 0) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    return pd.DataFrame(
-        {
-            "x": rng.normal(size=n),
-            "y": rng.normal(3, 2, n),
-            "cluster": rng.choice(["0", "1", "small"], n),
-        }
-    )
+from app.scatter import MOST_VERTICES, pack, read_drawn, view_of
+from edp_core.errors import InputError
 
 
-def packed(table: pd.DataFrame, **more: Any) -> bytes:
-    meta = {
-        "n": len(table),
-        "title": "Cluster",
-        "alt": "µ",
-        "categories": [
-            {"name": "0", "colour": "#0072B2", "count": "100", "layer": 0},
-            {"name": "1", "colour": "#E69F00", "count": "100", "layer": 0},
-            {"name": "small", "colour": "#7F8C98", "count": "hidden", "layer": 0},
-        ],
-    }
-    number = {"0": 0, "1": 1, "small": 2}
-    return pack(table, number, column="cluster", meta=meta | more)
-
-
-def node(script: str, content: bytes, tmp_path: Path) -> Any:
-    """What a script prints as JSON, with ``points`` unpacked from the bytes."""
-    program = shutil.which("node")
-    if program is None:
-        pytest.skip("there is no node; the browser test draws the map")
-    module = (HERE / "points.js").read_text(encoding="utf-8")
-    module += """
-import { readFileSync } from "node:fs";
-const points = unpack(new Uint8Array(readFileSync(process.argv[2])));
-const print = (value) => console.log(JSON.stringify(value));
-"""
-    (tmp_path / "run.mjs").write_text(module + script, encoding="utf-8")
-    (tmp_path / "bytes").write_bytes(content)
-    done = subprocess.run(
-        [program, str(tmp_path / "run.mjs"), str(tmp_path / "bytes")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@pytest.mark.parametrize("alt", ["", "a", "ab", "abc", "€uro"])
-def test_bytes_hold_places_and_categories_and_nothing_else(alt):
-    table = points(7)
-    content = packed(table, alt=alt)
+# ---- bytes ---------------------------------------------------------------------------
+@pytest.mark.parametrize("n", [0, 1, 7, 10])
+def test_bytes_hold_places_and_colours_and_nothing_else(n):
+    shown, colours = points(n)
+    name, content = pack(shown, colours.codes)
     (length,) = struct.unpack("<I", content[:4])
     assert length % 4 == 0
-    assert json.loads(content[4 : 4 + length])["n"] == 7
+    assert json.loads(content[4 : 4 + length]) == {"id": name, "n": n}
     rest = content[4 + length :]
-    assert len(rest) == 9 * 7
-    assert np.array_equal(
-        np.frombuffer(rest, "<f4", 7), table["x"].to_numpy(np.float32)
-    )
+    assert len(rest) == 9 * n
+    assert np.array_equal(np.frombuffer(rest, "<f4", n), shown.x)
+    assert np.array_equal(np.frombuffer(rest, "<f4", n, 4 * n), shown.y)
+    assert np.array_equal(np.frombuffer(rest, "u1", n, 8 * n), colours.codes)
 
 
-def test_every_point_needs_a_category_and_a_byte_holds_256():
-    with pytest.raises(KeyError):
-        pack(points(), {"0": 0, "1": 1}, column="cluster", meta={})
-    number = {str(i): i for i in range(MOST + 1)}
-    with pytest.raises(ValueError, match="one byte"):
-        pack(points(), number, column="cluster", meta={})
+def test_a_set_of_points_is_named_by_its_content():
+    shown, colours = points()
+    first = pack(shown, colours.codes)
+    assert first == pack(*(lambda s, c: (s, c.codes))(*points()))
+    assert first[0] != pack(shown, (colours.codes + 1) % 3)[0]
+    assert first[0] != pack(points(N, 1)[0], colours.codes)[0]
+    with pytest.raises(ValueError, match="299 colours for 300 points"):
+        pack(shown, colours.codes[1:])
 
 
 def test_no_points_are_no_error(tmp_path):
-    found = node("print([points.x.length, fit(points.x, points.y, 100, 100)]);",
-                 packed(points(0)), tmp_path)  # fmt: skip
+    found = node(
+        "print([points.n, home(100, 100), contoursOf(points.x, points.y)]);",
+        tmp_path, 0,
+    )  # fmt: skip
     assert found[0] == 0
     assert found[1]["scale"] > 0
+    assert found[2] == []
 
 
 def test_what_is_packed_is_unpacked_even_at_an_odd_place(tmp_path):
-    table = points()
     script = """
 const whole = new Uint8Array(readFileSync(process.argv[2]));
 const shifted = new Uint8Array(whole.length + 3);
 shifted.set(whole, 3);
 const other = unpack(shifted.subarray(3));
-print({x: [...other.x], y: [...points.y], k: [...points.k], alt: points.meta.alt});
+print({x: [...other.x], y: [...points.y], k: [...points.k], id: other.id});
 """
-    found = node(script, packed(table), tmp_path)
-    assert np.allclose(found["x"], table["x"], atol=1e-6)
-    assert np.allclose(found["y"], table["y"], atol=1e-6)
-    names = np.array(["0", "1", "small"])
-    assert list(names[found["k"]]) == list(table["cluster"])
-    assert found["alt"] == "µ"
+    found = node(script, tmp_path)
+    shown, colours = points()
+    assert np.allclose(found["x"], shown.x, atol=1e-6)
+    assert np.allclose(found["y"], shown.y, atol=1e-6)
+    assert found["k"] == colours.codes.tolist()
+    assert found["id"] == pack(shown, colours.codes)[0]
 
 
+@pytest.mark.parametrize("n", [1, 8, 9, N])
+def test_a_highlight_is_one_bit_a_point(tmp_path, n):
+    chosen = np.random.default_rng(n).random(n) < 0.4
+    shown, colours = points(n)
+    sent = view_of(shown, colours, title=None, highlight=chosen)
+    assert len(base64.b64decode(sent["highlight"])) == math.ceil(n / 8)
+    script = "print([...unpackBits(meta.highlight, points.n)]);"
+    found = node(script, tmp_path, n, highlight=sent["highlight"])
+    assert found == chosen.astype(int).tolist()
+    assert f" {chosen.sum()} are highlighted" in sent["alt"]
+
+
+def test_points_and_what_is_said_of_them_wait_for_each_other(tmp_path):
+    script = """
+const here = { held: new Map(), waiting: new Map() }, seen = [];
+whenThere("a", () => seen.push("a early"), here);
+whenThere("a", () => seen.push("a early too"), here);
+deliver({ id: "a" }, here);
+whenThere("a", () => seen.push("a late"), here);
+for (const id of "bcdefgh") deliver({ id }, here);
+whenThere("a", () => seen.push("a forgotten"), here);
+print({seen, held: [...here.held.keys()], waiting: [...here.waiting.keys()]});
+"""
+    found = node(script, tmp_path)
+    assert found["seen"] == ["a early", "a early too", "a late"]
+    assert found["held"] == list("cdefgh"), "only the newest sets are kept"
+    assert found["waiting"] == ["a"]
+
+
+# ---- places --------------------------------------------------------------------------
 def test_the_whole_map_fits_and_zooming_keeps_the_place_under_the_pointer(tmp_path):
     script = """
-const view = fit(points.x, points.y, 400, 300);
+const view = home(400, 300);
 const all = [...points.x].map((x, i) => toScreen(view, 400, 300, x, points.y[i]));
 const before = toData(view, 400, 300, 123, 45);
 const near = zoomAt(view, 400, 300, 123, 45, 3, view.scale / 2, view.scale * 200);
@@ -126,7 +109,7 @@ const back = zoomAt(near, 400, 300, 123, 45, 1 / 3, view.scale / 2, view.scale *
 const far = zoomAt(view, 400, 300, 0, 0, 1e9, view.scale / 2, view.scale * 200);
 print({all, before, stays, view, back, far});
 """
-    found = node(script, packed(points()), tmp_path)
+    found = node(script, tmp_path)
     all_ = np.array(found["all"])
     assert all_.min() >= 0
     assert all_[:, 0].max() <= 400
@@ -137,64 +120,140 @@ print({all, before, stays, view, back, far});
 
 
 def test_the_nearest_point_is_that_of_a_full_search(tmp_path):
-    table = points()
     queries = np.random.default_rng(1).normal([0, 3], [1.5, 2.5], (200, 2))
     script = f"""
 const grid = makeGrid(points.x, points.y, 16);
 print({json.dumps(queries.tolist())}.map(([x, y]) =>
   nearest(points, grid, x, y, 0.3, (k) => k !== 2)));
 """
-    found = node(script, packed(table), tmp_path)
-    xy = table[["x", "y"]].to_numpy(np.float32).astype(float)
-    shown = table["cluster"].to_numpy() != "small"
+    found = node(script, tmp_path)
+    shown, colours = points()
+    xy = np.column_stack([shown.x, shown.y]).astype(float)
     for query, answer in zip(queries, found, strict=True):
-        distance = np.where(shown, np.hypot(*(xy - query).T), np.inf)
+        distance = np.where(colours.codes != 2, np.hypot(*(xy - query).T), np.inf)
         best = int(distance.argmin())
         assert answer == (best if distance[best] <= 0.3 else -1)
 
 
-def test_the_svg_shows_every_visible_point_and_escapes_names(tmp_path):
-    table = points()
+def test_names_stand_in_the_middle_of_their_points(tmp_path):
+    found = node("print(middles(points, 4));", tmp_path)
+    shown, colours = points()
+    for k in range(3):
+        of_it = colours.codes == k
+        assert (shown.x[of_it] < found[k][0] + 1e-6).mean() == pytest.approx(
+            0.5, abs=0.02
+        )
+        assert (shown.y[of_it] < found[k][1] + 1e-6).mean() == pytest.approx(
+            0.5, abs=0.02
+        )
+    assert found[3] is None
+
+
+# ---- polygons ------------------------------------------------------------------------
+def test_a_long_lasso_loses_vertices_and_not_its_shape(tmp_path):
     script = """
-const view = fit(points.x, points.y, 400, 300);
-points.meta.categories[0].name = "<0 & \\"1\\">";
-print(toSvg(points, view, 400, 300, {colours: ["#111", "#222", "#333"],
-  hidden: new Set(["small"]), r: 2, ink: "#000", ground: "#fff"}));
+const ring = Array.from({length: 50000}, (_, i) => {
+  const t = 2 * Math.PI * i / 50000, r = 100 + 30 * Math.sin(7 * t);
+  return [r * Math.cos(t), r * Math.sin(t)];
+});
+print({fine: thinned(ring, 0.05), few: simplified(ring, 0, 200), sent:
+  drawing("lasso", ring, new Set(["a"]), 0)});
 """
-    svg = node(script, packed(table), tmp_path)
-    tree = ET.fromstring(svg)
-    space = "{http://www.w3.org/2000/svg}"
-    paths = tree.findall(f"{space}path")
-    drawn = sum(path.get("d", "").count("M") for path in paths)
-    assert len(paths) == 2
-    assert drawn == (table["cluster"] != "small").sum()
-    said = " ".join("".join(text.itertext()) for text in tree.iter(f"{space}text"))
-    assert '<0 & "1"> (100)' in said
-    assert "small" not in said
-    assert "UMAP 1" in said
-    assert "UMAP 2" in said
+    found = node(script, tmp_path)
+    t = np.linspace(0, 2 * np.pi, 50000, endpoint=False)
+    r = 100 + 30 * np.sin(7 * t)
+    ring = np.column_stack([r * np.cos(t), r * np.sin(t)])
+    kept = np.array(found["fine"])
+    assert 20 < len(kept) < 2000
+    # independently: every vertex left out lies within 0.05 of the line that is kept
+    starts, ends = kept[:-1], kept[1:]
+    along = ends - starts
+    for vertex in ring[:-1][::97]:
+        u = ((vertex - starts) * along).sum(1) / (along**2).sum(1)
+        nearest = starts + np.clip(u, 0, 1)[:, None] * along
+        assert np.hypot(*(vertex - nearest).T).min() < 0.0501
+    assert len(found["few"]) <= 200
+    assert len(found["sent"]["polygon"]) <= MOST_VERTICES
+    assert read_drawn(found["sent"], names=["a"]).hidden == ("a",)
 
 
-def test_the_module_names_no_address():
-    for path in HERE.iterdir():
-        if path.suffix in {".js", ".css"}:
-            text = path.read_text(encoding="utf-8").replace(
-                "http://www.w3.org/2000/svg", ""
-            )
-            assert "//" not in text.replace("// ", "").replace("//\n", "")
-            assert "fetch(" not in text
-            assert "import " not in text
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [],
+        [[0, 0]],
+        [[0, 0], [5, 5]],
+        [[0, 0], [5, 5], [2, 2]],
+        [[0, 0], [0.2, 0], [0, 0.2]],
+    ],
+    ids=["nothing", "a point", "a line", "a line back", "a speck"],
+)
+def test_what_encloses_nothing_is_not_sent(tmp_path, ring):
+    script = f'print(drawing("lasso", {json.dumps(ring)}, new Set(), 0.1));'
+    assert node(script, tmp_path) is None
 
 
-@pytest.mark.parametrize("query", [{}, {"colour": "code"}])
-def test_the_screen_sends_no_id_and_no_hidden_count(screen, done_study, query):
-    at = screen("clusters", done_study, **query)
-    ((meta, drawn),) = crawl(at).maps
-    for category in meta["categories"]:
-        count = int((drawn["category"] == category["name"]).sum())
-        if category["count"] == "hidden":
-            assert category["name"] == "small"
-        else:
-            assert int(category["count"].replace(",", "")) == count
-            assert not 0 < count < 5
-    assert f"{len(drawn):,} participants" in meta["alt"]
+def test_a_box_is_a_box_wherever_it_begins(tmp_path):
+    corners = "[[[0,1],[2,5]], [[2,5],[0,1]], [[0,5],[2,1]]]"
+    boxes = node(f"print({corners}.map(([a, b]) => boxOf(a, b)));", tmp_path)
+    assert boxes == [[[0, 1], [2, 1], [2, 5], [0, 5]]] * 3
+
+
+SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]
+BAD = [
+    None, "x", 3, [], {}, {"polygon": "x"}, {"polygon": SQUARE[:2]},
+    {"polygon": [[0, 0]] * (MOST_VERTICES + 1)},
+    {"polygon": [*SQUARE, [math.nan, 0]]},
+    {"polygon": [*SQUARE, [math.inf, 0]]},
+    {"polygon": [*SQUARE, [10**400, 0]]},
+    {"polygon": [*SQUARE, [True, 0]]},
+    {"polygon": [*SQUARE, ["1", 0]]},
+    {"polygon": [*SQUARE, [1]]},
+    {"polygon": [*SQUARE, {"x": 1}]},
+    {"polygon": SQUARE, "hidden": "0"},
+    {"polygon": SQUARE, "hidden": ["<b>"]},
+    {"polygon": SQUARE, "hidden": [["0"]]},
+    {"polygon": SQUARE, "tool": "pen"},
+    {"polygon": SQUARE, "tool": ["lasso"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("payload", BAD, ids=lambda value: repr(value)[:40])
+def test_what_no_map_would_send_is_refused(payload):
+    if isinstance(payload, dict) and "tool" not in payload:
+        payload = payload | {"tool": "lasso"}
+    with pytest.raises(InputError, match="cannot be read"):
+        read_drawn(payload, names=["0", "1"])
+
+
+def test_a_polygon_of_the_most_vertices_is_read():
+    turn = np.linspace(0, 6, MOST_VERTICES)
+    ring = np.column_stack([np.cos(turn), np.sin(turn)]).tolist()
+    found = read_drawn(
+        {"polygon": ring, "hidden": ["1", "0", "1"], "tool": "box"}, names=["0", "1"]
+    )
+    assert np.array_equal(found.polygon, ring)
+    assert (found.hidden, found.tool) == (("0", "1"), "box")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["polygon", "hidden", "tool", "0"]), inner, max_size=3
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_whatever_is_sent_is_read_or_refused(payload):
+    try:
+        found = read_drawn(payload, names=["0"])
+    except InputError as error:
+        assert "cannot be read" in error.message
+    else:
+        assert len(found.polygon) >= 3
+        assert np.isfinite(found.polygon).all()
