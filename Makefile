@@ -28,7 +28,7 @@ app: $(STAMP)
 ifeq ($(STUDY),demo)
 	$(BIN)/python -m precompute demo demo
 endif
-	EDP_STUDY="$(STUDY)" $(BIN)/streamlit run app/main.py --server.port $(PORT)
+	EDP_STUDY="$(STUDY)" $(BIN)/python -m app --server.port $(PORT)
 
 browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \

@@ -1,4 +1,4 @@
-"""Entry of the app: ``streamlit run app/main.py`` with EDP_STUDY set to a study."""
+"""Entry of the app: ``python -m app`` runs it with EDP_STUDY set to a study."""
 
 from __future__ import annotations
 

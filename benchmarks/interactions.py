@@ -143,7 +143,7 @@ def serve(study: Path) -> tuple[subprocess.Popen[bytes], str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app/main.py",
+        [sys.executable, "-m", "app",
          "--server.port", str(port), "--server.headless", "true"],
         cwd=ROOT,
         env=os.environ | {"EDP_STUDY": str(study.resolve())},
