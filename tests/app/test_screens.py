@@ -95,7 +95,8 @@ def test_choosing_in_the_select_box_changes_the_link(screen, done_study):
 def test_clusters_colours_by_cluster_and_by_code(screen, done_study):
     at = screen("clusters", done_study)
     assert not broke(at)
-    assert len(at.get("vega_lite_chart")) == 2  # percentages, and stability
+    # percentages, the score, and stability
+    assert len(at.get("vega_lite_chart")) == 3
     (settings, _), *others = crawl(at).maps
     assert not others
     assert settings["title"] == "Cluster"
@@ -194,8 +195,9 @@ def test_the_basket_takes_a_score_and_the_export_shows_it(screen, own_study):
     assert "my_score" in crawl(at).everything
     files = table_with(crawl(at), "file", "what")
     assert {"run_regenie.sh", "methods.md", "report.json"} <= set(files["file"])
-    at.button[-1].click().run()
+    next(b for b in at.button if b.label.startswith("Write to")).click().run()
     assert at.success
+    assert any("Written to" in toast.value for toast in at.toast)
     folder = next((own_study / "exports").iterdir())
     assert {f.name for f in folder.iterdir() if f.is_file()} <= set(files["file"])
 
