@@ -178,6 +178,8 @@ def _counts(sets: Bools, has: sparse.csr_array) -> Ints:
 
 def _leverage(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n_parts,) squared length of each unit vector's projection on the rows' span."""
+    if not len(rows):
+        return np.zeros(rows.shape[1])
     _, size, right = np.linalg.svd(rows, full_matrices=False)
     kept = right[size > size[0] * 1e-10]
     return np.asarray((kept**2).sum(axis=0))
