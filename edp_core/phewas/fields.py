@@ -241,14 +241,11 @@ def _of_choices(
     name: str, cells: np.ndarray, missing: NDArray[np.bool_]
 ) -> list[Outcome]:
     """One binary outcome for each choice, among those who made any."""
-    chosen = pd.Series(cells).str.get_dummies(SEPARATOR)
-    return [
-        Outcome(
-            f"{name}#{choice}",
-            name,
-            "binary",
-            np.where(missing, np.nan, chosen[choice].to_numpy(np.float64)),
-            (f"not {choice}", str(choice)),
-        )
-        for choice in chosen.columns
-    ]
+    chosen = [{part.strip() for part in cell.split(SEPARATOR)} for cell in cells]
+    found = []
+    for choice in sorted(set().union(*chosen) - {""}):
+        made = np.array([choice in one for one in chosen], np.float64)
+        values = np.where(missing, np.nan, made)
+        names = (f"not {choice}", choice)
+        found.append(Outcome(f"{name}#{choice}", name, "binary", values, names))
+    return found

@@ -41,7 +41,9 @@ def ordered(columns: Floats, levels: Floats) -> Estimate:
     cuts = int(level.max())
     share = np.cumsum(np.bincount(level, minlength=cuts + 1))[:-1] / len(level)
     start = np.concatenate([np.log(share / (1 - share)), np.zeros(x.shape[1])])
-    found = climb(lambda at: _likelihood(at, x, level), start)
+    # where cuts lie far apart, or a level is surely not: both are no way to go
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        found = climb(lambda at: _likelihood(at, x, level), start)
     return estimate(found, -1, scale=float(columns[there][:, -1].std()))
 
 

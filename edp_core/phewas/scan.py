@@ -119,7 +119,7 @@ def phewas(
     ready = {one.outcome: row for one, row in zip(two, records, strict=True)}
     parts = [pd.concat([tops, table.iloc[: len(codes)]], axis=1)]
     parts.append(pd.DataFrame(_of_fields(found, made, inputs, ready=ready)))
-    whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    whole = pd.concat([part for part in parts if len(part)] or parts[:1])
     return _finished(whole, made)
 
 
@@ -209,6 +209,7 @@ def _group(column: str, inputs: Inputs) -> str:
 
 
 def _finished(whole: pd.DataFrame, made: Design) -> pd.DataFrame:
+    whole = whole.reset_index(drop=True)
     whole["or_"] = np.where(whole["kind"] == "linear", np.nan, np.exp(whole["beta"]))
     part = whole["tested"].notna() if "tested" in whole else False
     whole["tested"] = whole["log10p"].notna() & ~part

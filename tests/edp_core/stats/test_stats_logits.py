@@ -37,7 +37,7 @@ def dense(found):
 
 def statsmodels_fit(y, x):
     model = sm.Logit(y.astype(float), sm.add_constant(x, has_constant="add"))
-    fit = model.fit(disp=False, tol=1e-12, maxiter=100)
+    fit = model.fit(disp=False, tol=1e-10, maxiter=100)
     return fit.params[-1], fit.bse[-1]
 
 
