@@ -3,7 +3,7 @@
 export const GREY = "#7F8C98";
 // Viridis (van der Walt and Smith): lightness rises evenly, for every kind of colour vision.
 const RAMP = ["#440154", "#472D7B", "#3B528B", "#2C728E", "#21918C", "#28AE80", "#5EC962", "#ADDC30", "#FDE725"];
-const LEAST = 1.8; // contrast of a point with the ground
+const LEAST = 1.5; // contrast of a point with the ground; more would make yellow orange
 
 // [r, g, b] from "#rgb", "#rrggbb" or "rgb(…)", as browsers write them
 export function rgbOf(text) {
