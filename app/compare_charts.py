@@ -11,6 +11,7 @@ import pandas as pd
 from app.charts import CASE, CONTROL, PALETTE, AltairChart, rule
 
 BLUE = "#0072B2"
+_ODDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
 _LABELS = alt.Axis(labelLimit=260, labelOverlap=False)
 
 
@@ -25,17 +26,25 @@ def plane(
     )  # fmt: skip
     tiles = (
         alt.Chart(cells)
-        .mark_rect(strokeWidth=0)
+        .mark_rect(strokeWidth=0, color=BLUE)
         .encode(
             x=alt.X("left:Q", title=x_title, scale=x_scale),
             x2="right:Q",
             y=alt.Y("bottom:Q", title=y_title, scale=y_scale),
             y2="top:Q",
-            color=alt.Color(
+            # of one hue, so that few people fade into the ground, light or dark
+            opacity=alt.Opacity(
                 "density:Q",
                 title="Density",
-                scale=alt.Scale(type="log", scheme="viridis"),
-                legend=alt.Legend(format=".1~e", gradientLength=200, tickCount=4),
+                scale=alt.Scale(type="log", range=[0.06, 1], nice=False),
+                legend=alt.Legend(
+                    format=".1~g",
+                    tickCount=4,
+                    symbolType="square",
+                    symbolFillColor=BLUE,
+                    symbolStrokeWidth=0,
+                    orient="top",
+                ),
             ),
             tooltip=[
                 alt.Tooltip("density:Q", title="Density", format=".2~g"),
@@ -47,10 +56,10 @@ def plane(
         )
     )
     base = alt.Chart(means).encode(x="x:Q")
-    # white under vermilion: seen on every colour of the ground
+    # pale under vermilion: seen on every part of the ground
     lines = [
         base.mark_line(color=colour, strokeWidth=width, clip=True).encode(y="mean:Q")
-        for colour, width in (("white", 4.5), (CASE, 2.5))
+        for colour, width in (("#FFFFFFAA", 4.5), (CASE, 2.5))
     ]
     bars = base.mark_rule(color=CASE, strokeWidth=1.5, clip=True).encode(
         y="low:Q", y2="high:Q"
@@ -112,7 +121,7 @@ def matrix(table: pd.DataFrame, order: Sequence[str], *, title: str) -> AltairCh
     text = base.mark_text(fontSize=12).encode(
         text="text:N",
         color=alt.condition(
-            "datum.r !== null && abs(datum.r) > 0.55",
+            "datum.r !== null && abs(datum.r) > 0.7",
             alt.value("white"),
             alt.value("#222222"),
         ),
@@ -175,14 +184,15 @@ def forest(table: pd.DataFrame) -> AltairChart:
             "label:N",
             title="Cluster",
             sort=None,
-            axis=alt.Axis(labelOverlap=False, grid=False),
+            axis=alt.Axis(labelOverlap=False, grid=False, labelLimit=200),
         )
     )
+    ticks = [tick for tick in _ODDS if ends[0] <= tick <= ends[1]]
+    axis = alt.Axis(format="~g", values=ticks, labelOverlap=True)
     bars = base.mark_rule(strokeWidth=2, color=CONTROL).encode(
-        x=alt.X("or_low:Q", title="Odds ratio, 95 % interval", scale=x,
-                axis=alt.Axis(format="~g", tickCount=6)),
+        x=alt.X("or_low:Q", title="Odds ratio, 95 % interval", scale=x, axis=axis),
         x2="or_high:Q",
-    )  # fmt: skip
+    )
     dots = base.mark_circle(size=90, opacity=1).encode(
         x="odds_ratio:Q",
         color=alt.condition(

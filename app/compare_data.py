@@ -22,6 +22,8 @@ from edp_core.scoring.design import describe_design
 
 MEANS = 20
 """Groups of equal size along x of which the mean of y is drawn, at most."""
+FEWEST = 8
+"""People of a rectangle at least: of fewer the density is noise."""
 TOP = 0.1
 """Share of people that is the top of a score."""
 _FIGURES = ["r", "low", "high", "log10p"]
@@ -150,7 +152,7 @@ def _plane(recipes: tuple[str, str], rules: tuple[object, ...]) -> Plane:
     both = np.isfinite(one.values) & np.isfinite(two.values)
     n = int(both.sum())
     # of a biobank more cells than the eye can tell apart would only be slow
-    cells = mosaic(one.values, two.values, least=max(least, n // 2000))
+    cells = mosaic(one.values, two.values, least=max(least, FEWEST, n // 2000))
     cells = cells.drop(columns="count")
     cells["density"] = [float(f"{value:.2g}") for value in cells["density"]]
     told = {

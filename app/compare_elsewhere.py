@@ -137,6 +137,7 @@ def _shown(who: Who, found: Elsewhere, pair: tuple[str, str]) -> None:
         )
     with right:
         _gathered(who, found, pair)
+    _listed(who, found, pair)
 
 
 def _said(n: int | str) -> str:
@@ -170,6 +171,10 @@ def _gathered(who: Who, found: Elsewhere, pair: tuple[str, str]) -> None:
             else "Odds of being of the group in each cluster against all others; "
             "vermilion: q ≤ 0.05. Both are of the same images: they agree by nature."
         )
+
+
+def _listed(who: Who, found: Elsewhere, pair: tuple[str, str]) -> None:
+    table = found.table
     st.dataframe(
         table,
         hide_index=True,
@@ -186,5 +191,6 @@ def _gathered(who: Who, found: Elsewhere, pair: tuple[str, str]) -> None:
     widgets.table_download(
         table,
         f"elsewhere-{pair[0]}-{pair[1]}",
-        settings=f"{who.name} in the clusters of {place}; N = {_said(found.n[1])}",
+        settings=f"{who.name} in the clusters of {'/'.join(pair)}; "
+        f"N = {_said(found.n[1])}",
     )

@@ -19,6 +19,7 @@ from app import (
     phewas_data,
     phewas_source,
     state,
+    vocabulary,
     widgets,
 )
 from app.compare_picks import Pick
@@ -27,6 +28,8 @@ from edp_core.errors import EdpError
 
 MOST = 6
 """Phenotypes side by side."""
+LETTERS = 36
+"""A longer name is cut beside the matrix; the table has it whole."""
 STRONGEST = 25
 """Outcomes of the matrix."""
 _Q = float(-np.log10(0.05))
@@ -98,6 +101,7 @@ def _long(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return long.assign(
         strong=long["log10q"].to_numpy(float) >= _Q,
         code=long["outcome"].astype(str),
+        made=long["circular"].ne(""),
     )
 
 
@@ -205,7 +209,7 @@ def _matrix(names: list[str], long: pd.DataFrame, choice: Choice) -> None:
         return
     order = list(codes)
     label = {
-        row.code: f"{row.code} {row.name_}"[:34]
+        row.code: _label(row.code, str(row.name_))
         for row in plain.rename(columns={"name": "name_"}).itertuples()
     }
     shown = long[long["code"].isin(order)].assign(
@@ -223,8 +227,18 @@ def _matrix(names: list[str], long: pd.DataFrame, choice: Choice) -> None:
     st.caption(
         f"The {len(order)} strongest outcomes of any of them. Colour: effect per SD "
         "(log odds ratio; of measurements SD), vermilion higher, blue lower; size: "
-        "−log₁₀ p, up to 20; ringed: q ≤ 0.05 in that phenotype's own scan."
+        "−log₁₀ p, up to 20; ringed: q ≤ 0.05 in that phenotype's own scan; pale: "
+        "what made the phenotype, or was regressed out of it."
     )
+
+
+def _label(code: str, name: str) -> str:
+    """An outcome beside the matrix; a column is called once."""
+    short = vocabulary.short(code)
+    whole = (
+        name if short in name or code not in data.trait_names() else f"{short} {name}"
+    )
+    return whole if len(whole) <= LETTERS else whole[: LETTERS - 1] + "…"
 
 
 def _picked(chart: str) -> None:

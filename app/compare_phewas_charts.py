@@ -67,14 +67,27 @@ def bubbles(
 ) -> AltairChart:
     """Effect and p of outcomes in every phenotype; a click picks one."""
     pick = alt.selection_point(name="pick", fields=["code"], on="click", empty=False)
-    sent = shown[["code", "label", "phenotype", "beta", "size", "p", "strong"]]
+    sent = shown[
+        [
+            "code",
+            "label",
+            "phenotype",
+            "beta",
+            "size",
+            "p",
+            "strong",
+            "made",
+            "circular",
+        ]
+    ]
     chart = (
         alt.Chart(sent)
-        .mark_circle(opacity=1)
+        .mark_circle()
         .encode(
             x=alt.X("phenotype:N", title=None, sort=list(names),
                     scale=alt.Scale(domain=list(names)),
-                    axis=alt.Axis(labelAngle=-30, labelLimit=160, orient="top")),
+                    axis=alt.Axis(labelAngle=-30, labelLimit=160, orient="top",
+                                  labelOverlap=False)),
             y=alt.Y("label:N", title=None, sort=list(order),
                     axis=alt.Axis(labelLimit=240, labelOverlap=False)),
             size=alt.Size("size:Q", title="−log₁₀ p",
@@ -83,6 +96,7 @@ def bubbles(
             color=alt.Color("beta:Q", title="Effect",
                             scale=alt.Scale(domain=[-REACH, 0, REACH], clamp=True,
                                             range=[BLUE, "#DDDDDD", CASE])),
+            opacity=alt.condition("datum.made", alt.value(0.3), alt.value(1)),
             stroke=alt.condition("datum.strong", alt.value("#888888"),
                                  alt.value("transparent")),
             tooltip=[
@@ -90,6 +104,7 @@ def bubbles(
                 alt.Tooltip("phenotype:N", title="Phenotype"),
                 alt.Tooltip("beta:Q", title="Effect per SD", format=".3g"),
                 alt.Tooltip("p:N", title="−log₁₀ p"),
+                alt.Tooltip("circular:N", title="Circular"),
             ],
         )
         .add_params(pick)

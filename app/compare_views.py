@@ -23,6 +23,8 @@ from app import (
 from app.compare_picks import Pick
 from edp_core.recipe import CodeSpec
 
+FEW = 8
+"""Phenotypes up to which matrix and table stand beside each other."""
 _N = "Participants who have both. Hidden where it would tell a small count."
 _PAIRS: dict[str, ColumnConfig | str | None] = {
     "first": "One",
@@ -175,35 +177,43 @@ def pairs(chosen: Sequence[Pick]) -> None:
     )
     symbol = "ρ" if ranked else "r"
     title = f"partial {symbol}" if given else symbol
-    widgets.figure(
-        compare_charts.matrix(table, order, title=title),
-        f"correlations-{'spearman' if ranked else 'pearson'}",
-        alt_text="correlation of every two phenotypes",
+    drawn, listed = (
+        st.columns(2, gap="large")
+        if len(order) <= FEW
+        else (st.container(), st.container())
     )
-    st.caption(
-        f"{table['r'].notna().sum()} pairs of {len(order)} phenotypes, each over those "
-        "who have both. Order: average linkage at distance 1 − |r|, so that what is "
-        "alike stands together, whatever its sign. –: hidden or not defined."
-    )
-    key = "spearman" if ranked else "pearson"
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config=_PAIRS
-        | {"r": widgets.figure_column(title, "%.3f", explained.help(key))},
-        placeholder=widgets.HIDDEN,
-    )
-    if table["n"].isna().any():
-        st.caption(
-            f"{widgets.HIDDEN} : N that lies near another one, or a correlation that "
-            "would tell a small number of cases or controls."
+    with drawn:
+        widgets.figure(
+            compare_charts.matrix(table, order, title=title),
+            f"correlations-{'spearman' if ranked else 'pearson'}",
+            alt_text="correlation of every two phenotypes",
         )
-    held = f"given {', '.join(fixed)}" if given else "nothing held fixed"
-    widgets.table_download(
-        table,
-        "correlations",
-        settings=f"{kind}, {held}; {compare_picks.settings(chosen)}",
-    )
+        st.caption(
+            f"{table['r'].notna().sum()} pairs of {len(order)} phenotypes, each over "
+            "those who have both. Order: average linkage at distance 1 − |r|, so that "
+            "what is alike stands together, whatever its sign. –: hidden or not "
+            "defined."
+        )
+    with listed:
+        key = "spearman" if ranked else "pearson"
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_config=_PAIRS
+            | {"r": widgets.figure_column(title, "%.3f", explained.help(key))},
+            placeholder=widgets.HIDDEN,
+        )
+        if table["n"].isna().any():
+            st.caption(
+                f"{widgets.HIDDEN} : N that lies near another one, or a correlation "
+                "that would tell a small number of cases or controls."
+            )
+        held = f"given {', '.join(fixed)}" if given else "nothing held fixed"
+        widgets.table_download(
+            table,
+            "correlations",
+            settings=f"{kind}, {held}; {compare_picks.settings(chosen)}",
+        )
 
 
 # ---- confounders -------------------------------------------------------------------
