@@ -42,7 +42,7 @@ def inputs():
         Trait("K76", "Liver", "XI Digestive", "icd10-3", ill),
         Trait("571", "Liver", "digestive", "phecode", ill, "", other.astype(np.int32)),
         Trait("626", "Periods", "female", "phecode", women, "F", aside),
-        Trait("999", "Rare", "", "phecode", ill[:9]),
+        Trait("999", "Rare", "", "phecode", ill[50:59]),
     ]
     return Inputs(
         "all", {}, people, assembled(traits, [np.zeros(0)] * 4, eids),
