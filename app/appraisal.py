@@ -51,7 +51,7 @@ def tabs(
         TABS, default=first, key="look", bind="query-params", on_change="rerun"
     )
     if gwas.open:
-        with gwas:
+        with gwas, widgets.loading(420):
             live_table.draw(shown, score, name)
     if seen.open:
         with seen:
@@ -59,9 +59,9 @@ def tabs(
                 _no_score()
             else:
                 left, right = st.columns([3, 2], gap="large")
-                with left:
+                with left, widgets.loading(420):
                     radar.draw(score, spec, name)
-                with right:
+                with right, widgets.loading(300):
                     correlations(score, spec, name)
     if few.open:
         with few:
@@ -71,9 +71,10 @@ def tabs(
             if score is None:
                 _no_score()
             else:
-                power.draw(score, spec, name)
+                with widgets.loading(420):
+                    power.draw(score, spec, name)
     if probed.open:
-        with probed:
+        with probed, widgets.loading(420):
             probes.draw(choice)
     if pictured.open:
         with pictured:

@@ -155,7 +155,7 @@ def histogram(choice: Choice, selected: np.ndarray | None, called: str) -> None:
         _chart(bars, of, values),
         f"score-{recipes.name_of(of)}-{choice.organ}-{choice.encoder}",
         key=CHART,
-        on_select=lambda: _brushed(values),
+        on_select=lambda: brushed(CHART, values),
         selects="brush",
         alt_text=f"histogram of the score of {of}",
     )
@@ -195,8 +195,7 @@ def _apart(
 
 def _chart(bars: pd.DataFrame, of: str, values: np.ndarray) -> charts.AltairChart:
     """Bars with a brush along the score, and the ends of what is lit."""
-    brush = alt.selection_interval(name="brush", encodings=["x"])
-    drawn = charts.bars(bars, x_title=f"Score of {of}").add_params(brush)
+    drawn = with_brush(charts.bars(bars, x_title=f"Score of {of}"))
     ends = np.percentile(values[np.isfinite(values)], asked() or WHOLE)
     if asked() is None:
         ends = ends[:0]
@@ -210,9 +209,14 @@ def _chart(bars: pd.DataFrame, of: str, values: np.ndarray) -> charts.AltairChar
     return alt.layer(drawn, rules)
 
 
-def _brushed(values: np.ndarray) -> None:
-    """Percentiles of what was drawn over the histogram (in its callback)."""
-    drawn = st.session_state[CHART].selection.get("brush", {})
+def with_brush(bars: charts.AltairChart) -> charts.AltairChart:
+    """A histogram that a range can be drawn over, along its x."""
+    return bars.add_params(alt.selection_interval(name="brush", encodings=["x"]))
+
+
+def brushed(chart: str, values: np.ndarray) -> None:
+    """Light up what was drawn over a histogram of scores (in its callback)."""
+    drawn = st.session_state[chart].selection.get("brush", {})
     ends = next(iter(drawn.values()), None)
     known = np.sort(values[np.isfinite(values)])
     if ends is None or not len(known):
@@ -282,6 +286,10 @@ def code_buttons(
             )
 
 
-def to_map(text: str) -> None:
-    """A link to the map, where what was lit is seen."""
-    routes.link("clusters", text)
+def to_map() -> None:
+    """How what is lit is seen on the map: a link, once there is anything."""
+    if asked() is None:
+        st.caption("Draw over the histogram to see these people on the map.")
+        return
+    low, high = asked() or WHOLE
+    routes.link("clusters", f"See percentiles {low} to {high} on the map")

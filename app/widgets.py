@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 import vl_convert
 from streamlit.elements.lib.column_types import ColumnConfig
+from streamlit.elements.lib.skeleton_placeholder import SkeletonPlaceholder
 
 from app import data, explained, state
 from app.charts import AltairChart
@@ -192,13 +193,26 @@ def figure(
         )
 
 
+def loading(height: int) -> SkeletonPlaceholder:
+    """A grey place of some height while what is drawn in the block is computed.
+
+    It is seen only where that takes a while, and what is drawn stays after it.
+    """
+    return st.skeleton(height=height)
+
+
+def csv(table: pd.DataFrame, settings: str) -> str:
+    """A table as CSV under a line with what it is of, its settings and its rows."""
+    line = " ".join(settings.split())  # a second line would be taken for the header
+    return f"# {line}; rows: {len(table)}\n" + table.to_csv(index=False)
+
+
 def table_download(table: pd.DataFrame, name: str, *, settings: str) -> None:
-    """Offer a table as CSV; its first line says its N and settings."""
-    head = f"# {settings}; rows: {len(table)}\n"
+    """Offer a table as CSV; ``settings``, its first line, say its N too."""
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.download_button(
             "CSV",
-            lambda: head + table.to_csv(index=False),
+            lambda: csv(table, settings),
             f"{name}.csv",
             "text/csv",
             key=f"{name}-csv",

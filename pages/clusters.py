@@ -51,5 +51,5 @@ if codes is not None:
     cluster_codes.table(choice, codes)
 group_panel.images(choice, group)
 st.subheader("Stability", anchor=False)
-with errors.shown():
+with errors.shown(), widgets.loading(300):
     stable.section(choice)

@@ -7,6 +7,7 @@ from app import (
     data,
     figures,
     guards,
+    linked,
     recipes,
     scan_view,
     state,
@@ -49,7 +50,7 @@ with left:
         st.info("No code has enough cases to be tested.")
     st.subheader("All codes", anchor=False)
     scan_view.codes(choice, table, chosen, name=f"scan-{called}")
-with right:
+with right, widgets.loading(600):
     st.subheader(state.label(code), anchor=False)
     row = table[table["code"] == code].iloc[0]
     scan_view.who_counts(row, choice)
@@ -60,9 +61,14 @@ with right:
         score = data.phenotype(recipes.classifier(choice, code))
         cases = data.inputs(choice.organ, choice.encoder).phenome.cases(code)
         bars, (fpr, tpr) = figures.separation(score, cases)
+        drawn = charts.bars(bars, x_title="Out-of-fold score, within-class SD")
         widgets.figure(
-            charts.bars(bars, x_title="Out-of-fold score, within-class SD"),
+            linked.with_brush(drawn),
             f"histogram-{recipes.name_of(code)}",
+            key="separation",
+            on_select=lambda: linked.brushed("separation", score.values),
+            selects="brush",
         )
+        linked.to_map()
         widgets.figure(charts.roc_plot(fpr, tpr), f"roc-{recipes.name_of(code)}")
         st.caption(f"Drawn in steps of at least {figures.least()} cases and controls.")

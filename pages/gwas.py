@@ -19,11 +19,11 @@ one, two, every = st.tabs(
     on_change="rerun",
 )
 if one.open:
-    with one:
+    with one, widgets.loading(420):
         gwas_run.draw(names)
 if two.open:
-    with two:
+    with two, widgets.loading(420):
         gwas_pair.draw(names)
 if every.open:
-    with every:
+    with every, widgets.loading(420):
         gwas_every.draw(names)

@@ -27,7 +27,7 @@ if drawn is None:
 spec, name = drawn.spec, drawn.suggested_name
 st.session_state["_design"] = spec  # what *PheWAS* opens on
 score = shown = None
-with result:
+with result, widgets.loading(400):
     try:
         score = data.phenotype(spec)
     except EdpError as error:
@@ -36,7 +36,7 @@ with result:
 if score is not None:
     with controls:
         design.keep(drawn)
-    with result:
+    with result, widgets.loading(400):
         shown = live_gwas.draw(choice, score, spec=spec, name=name)
         verdict.draw(score, spec, axis=drawn.axis, name=name)
 appraisal.tabs(choice, score, spec=spec, name=name, shown=shown)
