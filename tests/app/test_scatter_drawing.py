@@ -176,9 +176,7 @@ print({...field, values: [...field.values], counts: [...field.counts], held, lin
     peer, *_ = np.histogram2d(shown.y, shown.x, ends)
     assert np.abs(peer - counts).sum() <= 4  # on the edge of two cells
     wide = (ay["wide"] / ay["step"], ax["wide"] / ax["step"])
-    smooth = gaussian_filter(
-        counts.astype(float), sigma, mode="constant", truncate=3.01
-    )
+    smooth = gaussian_filter(counts * 1.0, wide, mode="constant", truncate=3.01)
     assert values == pytest.approx(smooth, abs=0.02 * smooth.max())
     # normal points: an ellipse of radius r holds 1 − exp(−r²/2) of them
     spread = np.array([shown.x.std(), shown.y.std()])
