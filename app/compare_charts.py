@@ -11,6 +11,8 @@ import pandas as pd
 from app.charts import CASE, CONTROL, PALETTE, AltairChart, rule
 
 BLUE = "#0072B2"
+GROUND = "#2F8FCE"
+"""Seen on light and dark ground."""
 _ODDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
 _LABELS = alt.Axis(labelLimit=260, labelOverlap=False)
 
@@ -26,7 +28,7 @@ def plane(
     )  # fmt: skip
     tiles = (
         alt.Chart(cells)
-        .mark_rect(strokeWidth=0, color=BLUE)
+        .mark_rect(strokeWidth=0, color=GROUND)
         .encode(
             x=alt.X("left:Q", title=x_title, scale=x_scale),
             x2="right:Q",
@@ -41,7 +43,7 @@ def plane(
                     format=".1~g",
                     tickCount=4,
                     symbolType="square",
-                    symbolFillColor=BLUE,
+                    symbolFillColor=GROUND,
                     symbolStrokeWidth=0,
                     orient="top",
                 ),

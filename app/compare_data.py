@@ -22,7 +22,7 @@ from edp_core.scoring.design import describe_design
 
 MEANS = 20
 """Groups of equal size along x of which the mean of y is drawn, at most."""
-FEWEST = 8
+FEWEST = 6
 """People of a rectangle at least: of fewer the density is noise."""
 TOP = 0.1
 """Share of people that is the top of a score."""

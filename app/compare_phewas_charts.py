@@ -86,7 +86,7 @@ def bubbles(
         .encode(
             x=alt.X("phenotype:N", title=None, sort=list(names),
                     scale=alt.Scale(domain=list(names)),
-                    axis=alt.Axis(labelAngle=-30, labelLimit=160, orient="top",
+                    axis=alt.Axis(labelAngle=-60, labelLimit=160, orient="top",
                                   labelOverlap=False)),
             y=alt.Y("label:N", title=None, sort=list(order),
                     axis=alt.Axis(labelLimit=240, labelOverlap=False)),

@@ -47,9 +47,9 @@ def mosaic(
     -----
     The range between the 0.25th and 99.75th percentile is halved again and again, the
     longer side first, as long as each half holds nobody or ``least``; who lies outside
-    is drawn in the outer cells. No rectangle is more than twice as long as wide. Edges
-    are fixed fractions of the range, so that none is somebody's value, and nothing is
-    hidden that would follow from the rest.
+    is drawn in the outer cells. No rectangle is more than four times as long as wide,
+    in bins. Edges are fixed fractions of the range, so that none is somebody's value,
+    and nothing is hidden that would follow from the rest.
     """
     first, second = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if first.ndim != 1 or first.shape != second.shape:
@@ -105,8 +105,11 @@ def _halved(
         across = [(a, (a + b) // 2, c, d), ((a + b) // 2, b, c, d)]
         along = [(a, b, c, (c + d) // 2), (a, b, (c + d) // 2, d)]
         wide, high = b - a, d - c
-        # never more than twice as long as wide, in bins: strips would look like more
-        ways = [across] * (1 < wide >= high) + [along] * (1 < high >= wide)
+        # never more than four times as long as wide, in bins: strips look like more
+        ways = [across] * (wide > 1 and 2 * wide >= high)
+        ways += [along] * (high > 1 and 2 * high >= wide)
+        if high > wide:
+            ways.reverse()
         for halves in ways:
             people = [held(half) for half in halves]
             if not is_small(np.array(people), least).any():

@@ -74,6 +74,10 @@ def test_edges_are_fractions_of_the_range_and_nobodys_value():
     low, high = np.percentile(x, [0.25, 99.75])
     steps = (table[["left", "right"]].to_numpy() - low) / (high - low) * 64
     assert np.allclose(steps, np.round(steps), atol=1e-6)
+    base, top = np.percentile(y, [0.25, 99.75])
+    tall = (table["top"] - table["bottom"]) / (top - base)
+    wide = (table["right"] - table["left"]) / (high - low)
+    assert ((tall / wide).between(0.24, 4.01)).all()
     # the outermost people do not move an edge
     x[np.argmax(x)] = 1e6
     again = mosaic(x, y, least=5)
