@@ -17,6 +17,7 @@ from app.phewas_told import (
 )
 from edp_core.disclosure import is_small
 from edp_core.inputs import Inputs
+from edp_core.keys import digest
 from edp_core.nested import coarse_controls, hide_related, hide_related_within
 from edp_core.people.eligibility import Eligibility
 from edp_core.people.side import (
@@ -31,28 +32,35 @@ def traits(
     table: pd.DataFrame, inputs: Inputs, people: People, *, threshold: int
 ) -> pd.DataFrame:
     """Codes that may be shown, their counts as they may be told."""
-    phenome = inputs.phenome
     if people.listed is not None:
         table = table[table["outcome"].isin(people.listed)]
     table = table.reset_index(drop=True)
-    codes = table["outcome"].tolist()
-    rows = np.flatnonzero(people.counted)
-    if not codes or not len(rows):
+    codes = tuple(table["outcome"])
+    if not codes or not people.counted.any():
         return finished(table.iloc[:0])
+    # the same for every phenotype of the same people: made once
+    flags = np.packbits(np.stack([people.counted, *others_of(people)]))
+    key = ("phewas", digest(flags.tobytes().hex()), codes, people.coarse, threshold)
+    counts = inputs.figures.get(
+        key, lambda: _counts(codes, inputs, people, threshold=threshold)
+    )
+    hide = counts["hide"].to_numpy(bool) | _small_cells(
+        codes, inputs, people, threshold=threshold
+    )
+    table = table.assign(**{name: counts[name] for name in counts if name != "hide"})
+    return finished(table[~hide])
+
+
+def _counts(
+    codes: tuple[str, ...], inputs: Inputs, people: People, *, threshold: int
+) -> pd.DataFrame:
+    """Counts of codes as they may be told, and which must not stand beside others."""
+    phenome, rows = inputs.phenome, np.flatnonzero(people.counted)
     matrix = phenome.matrix(codes).astype(np.int64)
     cases = _sums(matrix, rows)
     side = side_of(phenome, codes)
     near = near_each_other(phenome, codes, seen=rows, threshold=threshold)
     hide = hide_related(side, cases, threshold, near=near) | superfluous(side, cases)
-    for group in levels_of(people.values, people.counted, threshold):
-        # a phenotype of a few values: whoever has one of them is a group by itself
-        inside = _sums(matrix, group)
-        rest = cases - inside
-        hide |= is_small(inside, threshold) | is_small(rest, threshold)
-        traits, one = np.arange(len(codes)), np.zeros(len(codes), int)
-        hide |= hide_related_within(
-            one, side, traits=traits, counts=inside, threshold=threshold
-        )
     known = np.column_stack(
         [_sums(matrix, np.flatnonzero(other)) for other in others_of(people)]
     )
@@ -72,16 +80,44 @@ def traits(
             threshold=threshold,
         ),
     )
-    hide |= is_small(controls, threshold)
-    table = table.assign(
-        n_cases=told_cases,
-        n_controls=stated,
-        n=told_cases + stated,
-        eff=effective(cases, controls),
-        eff_told=effective(told_cases, stated),
-        coarse=(told_cases != cases) | (stated != controls),
+    return pd.DataFrame(
+        {
+            "n_cases": told_cases,
+            "n_controls": stated,
+            "n": told_cases + stated,
+            "eff": effective(cases, controls),
+            "eff_told": effective(told_cases, stated),
+            "coarse": (told_cases != cases) | (stated != controls),
+            "hide": hide | is_small(controls, threshold),
+        }
     )
-    return finished(table[~hide])
+
+
+def _small_cells(
+    codes: tuple[str, ...], inputs: Inputs, people: People, *, threshold: int
+) -> np.ndarray:
+    """Codes that make a small cell with a phenotype of a few values.
+
+    Whoever has one of the values is a group by itself, in which no small count may
+    follow from another either, as in a cluster.
+    """
+    hide = np.zeros(len(codes), bool)
+    groups = levels_of(people.values, people.counted, threshold)
+    if not groups:
+        return hide
+    matrix = inputs.phenome.matrix(codes).astype(np.int64)
+    side, traits_at = side_of(inputs.phenome, codes), np.arange(len(codes))
+    for group in groups:
+        inside = _sums(matrix, group)
+        eligible = inputs.phenome.eligibility(codes).among(group)
+        out = _left_out(eligible, matrix.tocsr()[group])
+        hide |= is_small(inside, threshold)
+        hide |= is_small(len(group) - out - inside, threshold)
+        hide |= hide_related_within(
+            np.zeros(len(codes), int), side, traits=traits_at, counts=inside,
+            threshold=threshold,
+        )  # fmt: skip
+    return hide
 
 
 def _sums(matrix: sparse.csc_array, rows: np.ndarray) -> np.ndarray:

@@ -12,7 +12,8 @@ from app import chapters, data, phewas_data, state, vocabulary, widgets
 from app.enriched import q_line
 from app.phewas_columns import ORDER, columns
 from app.phewas_forest import forest, odds_of
-from app.phewas_plots import Lines, grouped, volcano
+from app.phewas_marks import Lines
+from app.phewas_plots import grouped, volcano
 from app.phewas_source import Source
 from app.state import Choice
 
