@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import NullPool
 
 from edp_core.errors import InputError
 
@@ -34,7 +35,10 @@ def opened(folder: Path) -> Engine:
         Where it is no database, or the server may not write it.
     """
     file = folder / FILE
-    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": PATIENCE})
+    # no connection is kept: one to a file that was deleted since would go on with it
+    engine = create_engine(
+        f"sqlite:///{file}", poolclass=NullPool, connect_args={"timeout": PATIENCE}
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with session(engine):
