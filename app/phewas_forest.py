@@ -12,6 +12,7 @@ from app.phewas_plots import ODDS, odds_ticks
 BLUE = "#0072B2"
 TEXT = 0.9
 """Room for the numbers, as a share of the reach of the intervals."""
+VAST = 1000
 WIDEST = 4.0
 """An interval is drawn as far as this many times the reach of the estimates."""
 
@@ -51,9 +52,7 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
             "n": table["n"].astype(float).to_numpy(),
             "n_cases": table["n_cases"].astype(float).to_numpy(),
             "log10p": [f"{v:.2f}" for v in table["log10p"].astype(float)],
-            "text": [
-                f"{b:.2f} ({low:.2f} to {high:.2f})" for b, low, high in told.to_numpy()
-            ],
+            "text": [f"{_short(b)} ({_short(low)} to {_short(high)})"],
         }
     )
     shown = pd.concat([shown, drawn.round(4).reset_index(drop=True)], axis=1)
@@ -102,3 +101,8 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
     )
     nothing = rule(x=0, dash=[6, 4], scale=scale)
     return alt.layer(nothing, bars, dots, texts).properties(height=70 + 26 * len(table))
+
+
+def _short(value: float) -> str:
+    """Two decimals; a vast number by its power of ten."""
+    return f"{value:.2f}" if abs(value) < VAST else f"{value:.0e}"
