@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edp_core.appraisal.projection import Linear
+from edp_core.appraisal.projection import weights_of as weights_of
 from edp_core.errors import InputError
-from edp_core.stats.ridge import Predictors
 
 Floats = NDArray[np.float64]
 Score = Callable[[Floats], Floats]
@@ -65,40 +66,14 @@ class Occlusion:
 
 
 @dataclass(frozen=True)
-class Linear:
-    """A score as a weighted sum of axes.
-
-    Attributes
-    ----------
-    weights
-        (n_axes,) of the score in its own unit.
-    sd
-        Standard deviation of the score among those who have one.
-    r2
-        Share of its variance that the weighted sum keeps: 1 where the score is one.
-    r2_left_out
-        The same of people who took no part in finding the weights: what the maps
-        rest on. Below ``r2`` where a score is mostly noise to the axes.
-    n
-        People it rests on.
-    """
-
-    weights: Floats
-    sd: float
-    r2: float
-    r2_left_out: float
-    n: int
-
-
-@dataclass(frozen=True)
 class Averaged:
-    """The mean map of some people.
+    """One map of several people.
 
     Attributes
     ----------
     mean
-        (h, w) change of the score in standard deviations when the part is left out of
-        all images of a person.
+        (h, w) of `averaged`: change of the score in standard deviations when the part
+        is left out of all images of a person. Of `carried`: a share.
     se
         (h, w) its standard error; NaN for one person.
     n
@@ -108,68 +83,6 @@ class Averaged:
     mean: Floats
     se: Floats
     n: int
-
-
-def weights_of(
-    values: ArrayLike, vectors: ArrayLike, *, axes: Predictors | None = None
-) -> Linear:
-    """The weighted sum of axes that comes nearest to a score.
-
-    Parameters
-    ----------
-    values
-        (n,) score of each person, NaN = missing.
-    vectors
-        (n, n_axes), no missing values: the vectors the score was made of. Where
-        covariates or components were regressed out those are the adjusted ones; the
-        weights then hold for changes of the plain vectors too, since a covariate does
-        not change with the image, and what is removed has no weight.
-    axes
-        ``Predictors(vectors)``, where many scores of the same vectors are asked for.
-
-    Returns
-    -------
-    Linear
-        Exact (``r2`` = 1) for a score that is linear in the vectors: an axis, a
-        component, a discriminant learnt from everybody.
-
-    Raises
-    ------
-    InputError
-        Where shapes do not meet, a value is infinite, fewer than three people have
-        one, or nothing varies.
-
-    Notes
-    -----
-    Least squares with next to no penalty where that foretells those left out best, as
-    for any linear score; else ridge. Without it, axes along which people hardly differ
-    would get weights of noise, and parts left out move just these.
-    """
-    t = np.asarray(values, dtype=np.float64)
-    z = np.asarray(vectors)
-    if t.ndim != 1 or z.ndim != 2 or len(t) != len(z) or np.isinf(t).any():
-        raise InputError(
-            f"a score of shape {t.shape} does not meet vectors {z.shape}, or has "
-            "infinite values",
-            "give one number, or NaN, and one vector for each person",
-        )
-    there = ~np.isnan(t)
-    n = int(there.sum())
-    if n < 3:
-        raise InputError(
-            f"{n} people have a value: too few to see what moves it",
-            "choose a phenotype of more people",
-        )
-    if axes is None or n < len(t):
-        axes = Predictors(z[there])
-    found = axes.fit(t[there])
-    return Linear(
-        found.weights,
-        float(np.std(t[there], ddof=1)),
-        r2=found.r2,
-        r2_left_out=found.r2_left_out,
-        n=n,
-    )
 
 
 def moved(score: Linear | Score, occlusion: Occlusion, *, sd: float = 1.0) -> Floats:
@@ -256,6 +169,58 @@ def averaged(
     if n == 1:
         return Averaged(sums[0], np.full(each.shape[1:], np.nan), n)
     return Averaged(sums.mean(axis=0), sums.std(axis=0, ddof=1) / np.sqrt(n), n)
+
+
+def carried(score: Linear, occlusion: Occlusion) -> Averaged:
+    """What share of the differences between people each part of their images carries.
+
+    Parameters
+    ----------
+    score
+        A weighted sum of axes (`weights_of`).
+    occlusion
+        Of the encoder whose vectors the score is made of; of at least three people.
+
+    Returns
+    -------
+    Averaged
+        ``mean`` (h, w): 1 where people no longer differ once the part is left out of
+        all their images, 0 where they differ as before, below 0 where they differ
+        more; ``se`` its standard error.
+
+    Raises
+    ------
+    InputError
+        Where axes do not meet, there are fewer than three people, or their scores are
+        all the same.
+
+    Notes
+    -----
+    Minus the slope of a part's change on the score of the whole image, by least
+    squares over the people. What leaving a part out does to everybody alike (a missing
+    part is itself unlike any image) is the intercept and takes no part, so that this
+    map is the one to trust where `moved` is large everywhere.
+    """
+    maps = moved(score, occlusion)
+    people, at = np.unique(occlusion.rows, return_inverse=True)
+    n = len(people)
+    # both in standard deviations of the score
+    change = np.zeros((n, *maps.shape[1:]))
+    np.add.at(change, at, maps)
+    whole = np.zeros(n)
+    whole[at] = _of_people(occlusion) @ score.weights / score.sd
+    x = whole - whole.mean()
+    square = float(x @ x)
+    if n < 3 or square <= 1e-12 * n:
+        raise InputError(
+            f"{n} people with maps do not differ enough in the score",
+            "raise occlusion_people in [analysis] of study.toml",
+        )
+    y = change - change.mean(axis=0)
+    slope = np.tensordot(x, y, axes=1) / square
+    left = y - x[:, None, None] * slope
+    se = np.sqrt((left**2).sum(axis=0) / (n - 2) / square)
+    return Averaged(-slope, se, n)
 
 
 def _of_people(occlusion: Occlusion) -> Floats:
