@@ -196,9 +196,8 @@ def _apart(
 def _chart(bars: pd.DataFrame, of: str, values: np.ndarray) -> charts.AltairChart:
     """Bars with a brush along the score, and the ends of what is lit."""
     drawn = with_brush(charts.bars(bars, x_title=f"Score of {of}"))
-    ends = np.percentile(values[np.isfinite(values)], asked() or WHOLE)
-    if asked() is None:
-        ends = ends[:0]
+    inside = [end for end in asked() or () if end not in WHOLE]
+    ends = np.percentile(values[np.isfinite(values)], inside)
     # a percentile is somebody's own score: three digits
     table = pd.DataFrame({"at": [float(f"{end:.3g}") for end in ends]}, dtype=float)
     rules = (
