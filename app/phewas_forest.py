@@ -13,6 +13,7 @@ BLUE = "#0072B2"
 TEXT = 0.9
 """Room for the numbers, as a share of the reach of the intervals."""
 VAST = 1000
+"""From here on numbers are written by their power of ten."""
 WIDEST = 4.0
 """An interval is drawn as far as this many times the reach of the estimates."""
 
@@ -52,7 +53,10 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
             "n": table["n"].astype(float).to_numpy(),
             "n_cases": table["n_cases"].astype(float).to_numpy(),
             "log10p": [f"{v:.2f}" for v in table["log10p"].astype(float)],
-            "text": [f"{_short(b)} ({_short(low)} to {_short(high)})"],
+            "text": [
+                f"{_short(b)} ({_short(low)} to {_short(high)})"
+                for b, low, high in told.to_numpy()
+            ],
         }
     )
     shown = pd.concat([shown, drawn.round(4).reset_index(drop=True)], axis=1)
