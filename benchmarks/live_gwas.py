@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from interactions import FLAGS, serve, settle, timed
 from playwright.sync_api import Page, sync_playwright
+from session import FLAGS, serve, settle, timed
 
 from edp_core import artifacts
 from edp_core.gwas import basis_files

@@ -20,8 +20,8 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
-from interactions import FLAGS, IDLE, ROOT
 from playwright.sync_api import Page, sync_playwright
+from session import FLAGS, IDLE, ROOT
 
 SIZES = (45_714, 500_000)
 APP = """
