@@ -12,6 +12,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app import (
     compare_charts,
     compare_picks,
+    compare_views,
     data,
     errors,
     explained,
@@ -152,7 +153,7 @@ def _repeated(pick: Pick, what: str, specs: Sequence[Spec]) -> None:
     widgets.number(
         f"Mean r over seeds of the {what}",
         None if np.isnan(found.r) else round(found.r, 3),
-        under=f"{widgets.interval(found.low, found.high)} · {found.pairs} pairs of "
+        under=f"{compare_views.interval(found.low, found.high)} · {found.pairs} pairs of "
         f"{found.repeats} seeds, N = {figures.people(found.n)}",
         help=explained.help("fold_repeats"),
     )

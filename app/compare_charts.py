@@ -78,12 +78,39 @@ def plane(
     return alt.layer(tiles, *lines, bars, dots).properties(height=460)
 
 
+def split(table: pd.DataFrame, *, x_title: str) -> AltairChart:
+    """A phenotype of cases and of controls: ``left, right, density, group``."""
+    return (
+        alt.Chart(table)
+        .mark_rect(opacity=0.55)
+        .encode(
+            x=alt.X("left:Q", title=x_title, scale=alt.Scale(zero=False)),
+            x2="right:Q",
+            y=alt.Y("density:Q", title="Density"),
+            y2=alt.datum(0),
+            color=alt.Color(
+                "group:N",
+                title=None,
+                scale=alt.Scale(domain=["controls", "cases"], range=[CONTROL, CASE]),
+                legend=alt.Legend(orient="bottom"),
+            ),
+            tooltip=[
+                alt.Tooltip("group:N", title="Group"),
+                alt.Tooltip("density:Q", title="Density", format=".2~g"),
+                alt.Tooltip("left:Q", title="from", format=".3g"),
+                alt.Tooltip("right:Q", title="to", format=".3g"),
+            ],
+        )
+        .properties(height=340)
+    )
+
+
 def matrix(table: pd.DataFrame, order: Sequence[str], *, title: str) -> AltairChart:
     """Correlations of all pairs, alike ones beside each other."""
     turned = table.rename(columns={"first": "second", "second": "first"})
     cells = pd.concat([table, turned], ignore_index=True)
     cells["text"] = [
-        "–" if np.isnan(r) else f"{r:.2f}".replace("-", "−")
+        "–" if np.isnan(r) else f"{round(r, 2) + 0.0:.2f}".replace("-", "−")
         for r in cells["r"].to_numpy(float, na_value=np.nan)
     ]
     names = list(order)

@@ -24,6 +24,8 @@ MEANS = 20
 """Groups of equal size along x of which the mean of y is drawn, at most."""
 FEWEST = 6
 """People of a rectangle at least: of fewer the density is noise."""
+FEW_VALUES = 12
+"""A phenotype of at most so many values makes cells with another."""
 TOP = 0.1
 """Share of people that is the top of a score."""
 _FIGURES = ["r", "low", "high", "log10p"]
@@ -97,20 +99,20 @@ def _fixed() -> np.ndarray:
 
 
 def _tells(one: Phenotype, two: Phenotype) -> bool:
-    """Whether a correlation of the two would tell a small count of cases or controls.
+    """Whether a correlation of the two would tell a small count of people.
 
-    Of two codes it is a table of four counts; of one it rests on its cases.
+    Of two codes it is a table of four counts; of one it rests on its cases. A column of
+    yes and no is as a code, and of two columns of few values it is a table as well.
     """
     both = np.isfinite(one.values) & np.isfinite(two.values)
-    binary = [s.values[both] for s in (one, two) if s.kind == "binary"]
-    if not binary:
-        return False
-    if len(binary) == 1:
-        cells = np.bincount(binary[0].astype(int), minlength=2)
+    levels = [np.unique(s.values[both], return_inverse=True)[1] for s in (one, two)]
+    few = [place for place in levels if both.any() and place.max() < FEW_VALUES]
+    if len(few) == 2:
+        cells = np.bincount(few[0] * FEW_VALUES + few[1])
+    elif few and few[0].max() == 1:
+        cells = np.bincount(few[0])
     else:
-        cells = np.bincount(
-            (2 * binary[0] + binary[1]).astype(int), minlength=4
-        )  # fmt: skip
+        return False
     return bool(is_small(cells, figures.least()).any())
 
 
@@ -165,7 +167,12 @@ def _plane(recipes: tuple[str, str], rules: tuple[object, ...]) -> Plane:
         for name, c in told.items()
     }
     found["top"] = _top(one.values[both], two.values[both], least)
-    means = _means(one.values[both], two.values[both], least)
+    if is_small(n, least) or _tells(one, two):
+        found = dict.fromkeys(found, (np.nan, np.nan, np.nan))
+    # the mean of a few values counts those who have each
+    counted = len(np.unique(two.values[both])) <= FEW_VALUES
+    means = _means(one.values[both][: 0 if counted else None],
+                   two.values[both][: 0 if counted else None], least)  # fmt: skip
     return Plane(cells, means, compare_picks.shared([one, two], n), found)
 
 
@@ -197,12 +204,22 @@ def _top(x: np.ndarray, y: np.ndarray, least: int) -> tuple[float, float, float]
 
 
 def by_code(score: Pick, code: Pick) -> pd.DataFrame:
-    """Bars of a phenotype for the cases and the controls of a code."""
+    """Bars of a phenotype for the cases and the controls of a code.
+
+    Returns
+    -------
+    DataFrame
+        ``left``, ``right``, ``density`` (two digits), ``group``. No counts: those of
+        the cases who have a column would tell how few have none.
+    """
     assert isinstance(code.spec, CodeSpec)
     cases = data.inputs().phenome.cases(code.spec.trait)
     # who counts is the code's to say
     of_code = replace(score.score, spec=code.spec)
-    return figures.separation(of_code, cases)[0]
+    bars = figures.separation(of_code, cases)[0].drop(columns="count")
+    bars["group"] = [name.split(" ")[0] for name in bars["group"]]
+    bars["density"] = [float(f"{value:.2g}") for value in bars["density"]]
+    return bars
 
 
 def radars(chosen: Sequence[Pick]) -> pd.DataFrame:

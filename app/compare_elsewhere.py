@@ -87,12 +87,15 @@ def _who(chosen: Sequence[Pick], choice: Choice) -> Who | None:
     options += [f"group {name}" for name in drawn]
     scored = compare_people.choices(chosen)
     options += [f"{end} tenth of {p.name}" for end in ("top", "bottom") for p in scored]
+    at = options.index(f"group {choice.group}") if choice.group in drawn else 0
     if st.session_state.get("these") not in (None, *options):
-        st.session_state["these"] = own
+        st.session_state["these"] = options[at]
+        at = 0
     name = str(
         st.selectbox(
             "These people",
             options,
+            index=at,
             key="these",
             bind="query-params",
             help="The cluster chosen in the sidebar, a group drawn on a map, or those "
@@ -119,7 +122,7 @@ def _shown(who: Who, found: Elsewhere, pair: tuple[str, str]) -> None:
     left, right = st.columns([6, 5], gap="large")
     with left:
         # a place alone must not be followed from group to group: points are moved
-        shown = maps.the_map(there, "cluster", lighted=who.name)
+        shown = maps.the_map(there, "cluster", lighted=f"people {who.key}")
         lit = maps.lit(shown, found.shown)
         scatter(
             shown,

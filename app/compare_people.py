@@ -17,6 +17,7 @@ from edp_core import differencing
 from edp_core.appraisal.gathering import Gathered, gathering
 from edp_core.crossed import hide_crossed
 from edp_core.disclosure import about, hide_partition, is_small
+from edp_core.inputs import group_key
 
 TOP = 0.1
 """Share of people that is the top, or the bottom, of a score."""
@@ -34,7 +35,7 @@ class Who:
     Attributes
     ----------
     name
-        As the screen calls them; what a highlight is known by.
+        As the screen calls them.
     source
         Organ and encoder they were found in; `None` for a column.
     labels
@@ -58,6 +59,14 @@ class Who:
     def members(self) -> np.ndarray:
         """(n_participants,) bool."""
         return np.asarray(self.labels == self.part)
+
+    @property
+    def key(self) -> str:
+        """What a map with them lit is known by: the people, whatever they are called.
+
+        Moved anew for every name, the mean of many maps would undo the moving.
+        """
+        return group_key(data.inputs().eids, self.members)
 
     @property
     def known(self) -> np.ndarray:

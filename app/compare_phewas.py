@@ -164,8 +164,9 @@ def _against(names: list[str], long: pd.DataFrame, choice: Choice) -> None:
         alt_text=f"effects on every outcome of {pair[0]} against {pair[1]}",
     )
     r = np.corrcoef(table["beta_x"], table["beta_y"])[0, 1] if len(table) > 2 else 0.0
+    told = f"{r:.2f}".replace("-", "−")
     st.caption(
-        f"{len(table):,} outcomes; effects of the two go along with r = {r:.2f} over "
+        f"{len(table):,} outcomes; effects of the two go along with r = {told} over "
         "them. Coloured: q ≤ 0.05 in either; hollow: made one of the phenotypes. The "
         "people are largely the same, so that noise is shared too. Click a point to "
         "pick its code."

@@ -10,7 +10,6 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from app import (
-    charts,
     compare_charts,
     compare_data,
     compare_picks,
@@ -121,7 +120,7 @@ def _plane(x: Pick, y: Pick) -> None:
             widgets.number(
                 label,
                 None if np.isnan(value) else float(value),
-                under=widgets.interval(low, high),
+                under=interval(low, high),
                 help=explained.help(key, also),
             )
 
@@ -134,6 +133,13 @@ _FIGURES = (
 )
 
 
+def interval(low: float, high: float) -> str | None:
+    """A 95 % interval whose ends may be negative, in words."""
+    if np.isnan(low):
+        return None
+    return f"95 % {low:.3f} to {high:.3f}".replace("-", "−")
+
+
 def _by_code(score: Pick, code: Pick) -> None:
     assert isinstance(code.spec, CodeSpec)
     bars = compare_data.by_code(score, code)
@@ -141,7 +147,8 @@ def _by_code(score: Pick, code: Pick) -> None:
         st.info("Too few cases for anything to be shown.", icon=":material/info:")
         return
     widgets.figure(
-        charts.bars(bars, x_title=score.name), f"compare-{score.name}-{code.name}"
+        compare_charts.split(bars, x_title=score.name),
+        f"compare-{score.name}-{code.name}",
     )
     st.caption(
         f"{score.name} of the cases and controls of {code.spec.trait}. Where the score "

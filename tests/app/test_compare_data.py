@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from app import compare_data, compare_people, compare_picks, data, recipes
+from app import compare_data, compare_people, compare_picks, data, groups, recipes
 from app.compare_people import POOLED, Who
 from app.compare_picks import Pick
+from app.groups import Rule
 from app.state import Choice
 from edp_core.crossed import hide_crossed
+from edp_core.outline import Polygon
 
 LIVER, KIDNEY = Choice("liver", "mae", "I10", 0), Choice("kidney", "mae", "I10", 0)
 FEW = range(1, 5)
@@ -89,6 +91,22 @@ def test_two_codes_with_a_small_cell_have_no_correlation(monkeypatch):
         rare = np.where(np.arange(n) < joint, 1.0, 0.0)
         assert compare_data._tells(replace(base, values=rare), score) == (joint == 3)
     assert made == {3: True, 12: False}
+
+
+def test_a_column_of_few_values_is_as_a_code():
+    rng = np.random.default_rng(1)
+    n = len(data.inputs().participants)
+    base = data.phenotype(recipes.column("bmi"))
+    score = replace(base, values=rng.normal(size=n))
+    for ones in (3, 20):
+        flag = replace(base, values=(np.arange(n) < ones).astype(float))
+        assert compare_data._tells(score, flag) == (ones == 3)
+    # two columns of three values have nine cells
+    third = replace(base, values=np.arange(n) % 3.0)
+    same = replace(base, values=np.where(np.arange(n) == 0, 1.0, np.arange(n) % 3.0))
+    assert compare_data._tells(third, same)
+    assert not compare_data._tells(third, third)
+    assert not compare_data._tells(third, score)
 
 
 def test_a_plane_tells_no_count_and_its_figures_are_those_of_the_scores(chosen):
@@ -241,3 +259,45 @@ def test_a_score_that_leaves_people_out_tells_its_n_to_the_nearest_ten(chosen):
     assert told == 60
     near = data.seen("liver", "mae") - 2
     assert isinstance(compare_picks.shared([chosen[0].score], near), str)
+
+
+# ---- groups drawn on a map ---------------------------------------------------------
+@pytest.fixture
+def drawn(monkeypatch, own_study):
+    """Nested groups of the leftmost people of the liver's map, saved."""
+    monkeypatch.setenv(data.STUDY_VARIABLE, str(own_study))
+    given = data.inputs("liver", "mae")
+    x = np.sort(np.asarray(given.umap, float)[:, 0])
+    atlas = data.store().ref("atlas/liver/mae")
+    for count in (70, 50, 30):
+        edge = (x[count - 1] + x[count]) / 2
+        outline = Polygon(vertices=((-99, -99), (edge, -99), (edge, 99), (-99, 99)))
+        found = groups.look(Rule("liver", "mae", atlas, outline))
+        groups.store().add(f"left {count}", found.asked, found.n)
+    return groups.entries(LIVER)
+
+
+def test_nested_groups_tell_no_small_difference_elsewhere(drawn):
+    shown = {}
+    for entry in drawn:
+        who = compare_people.group(entry)
+        assert who.members.sum() == entry.n
+        table = compare_people.elsewhere(who, ("kidney", "mae")).table
+        clear = table[table["cluster"] != POOLED]
+        both = raw(who, ("kidney", "mae"))[0]
+        at = clear["cluster"].astype(int).to_numpy()
+        assert clear["n_both"].tolist() == both[at].tolist()
+        shown[entry.n] = dict(zip(at.tolist(), both[at].tolist(), strict=True))
+    assert any(shown.values())
+    held = list(shown.values())
+    for outer, inner in [(0, 1), (0, 2), (1, 2)]:
+        for cluster in set(held[outer]) & set(held[inner]):
+            assert held[outer][cluster] - held[inner][cluster] not in FEW
+
+
+def test_one_group_by_two_names_is_moved_alike(drawn):
+    first = drawn[0]
+    groups.store().add("the same", first.asked, first.n)
+    again = next(e for e in groups.entries(LIVER) if e.name == "the same")
+    assert compare_people.group(first).key == compare_people.group(again).key
+    assert compare_people.group(first).key != compare_people.group(drawn[1]).key
