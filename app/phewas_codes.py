@@ -47,7 +47,9 @@ def traits(
     hide = counts["hide"].to_numpy(bool) | _small_cells(
         codes, inputs, people, threshold=threshold
     )
-    table = table.assign(**{name: counts[name] for name in counts if name != "hide"})
+    told_of = counts.drop(columns="hide")
+    kept = table.drop(columns=[name for name in told_of if name in table])
+    table = pd.concat([kept, told_of], axis=1)
     return finished(table[~hide])
 
 

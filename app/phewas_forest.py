@@ -44,7 +44,8 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
     effects = table[names].astype(float)
     reach = WIDEST * max(float(effects["beta"].abs().max()), 0.02)
     drawn = effects.clip(-reach, reach)
-    told = np.exp(effects) if odds else effects
+    numbers = effects.to_numpy(float)
+    told = np.exp(numbers) if odds else numbers
     shown = pd.DataFrame(
         {
             "outcome": labels,
@@ -55,7 +56,7 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
             "log10p": [f"{v:.2f}" for v in table["log10p"].astype(float)],
             "text": [
                 f"{_short(b)} ({_short(low)} to {_short(high)})"
-                for b, low, high in told.to_numpy()
+                for b, low, high in told
             ],
         }
     )

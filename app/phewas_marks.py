@@ -56,7 +56,7 @@ class Plane:
 
 def layers(
     plane: Plane, code: str | None, lines: Lines, *, key: alt.Legend | None
-) -> alt.LayerChart:
+) -> AltairChart:
     """Lines, points, the ring of the chosen code and names.
 
     Parameters

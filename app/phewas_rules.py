@@ -66,7 +66,7 @@ def disclosed(
         whole[name] = whole[name].astype("Int64").mask(hidden & (whole[name] >= 0))
     shown = disclose(whole, threshold=threshold, counts=COUNTS, derived=DERIVED)
     missing = shown[COUNTS].isna().to_numpy() & (numbers >= 0)
-    small = missing.any(axis=1)
+    small = pd.Series(missing.any(axis=1), index=shown.index)
     for name in COUNTS:  # a number has no cases: nothing is hidden there
         shown[name] = shown[name].mask(shown[name] < 0)
     shown["reason"] = shown["reason"].mask(small, HIDDEN)

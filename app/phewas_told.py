@@ -132,9 +132,12 @@ def finished(table: pd.DataFrame) -> pd.DataFrame:
     ``eff`` are people as far as the SE goes (`effective`), ``eff_told`` as the told
     numbers would have it.
     """
-    usual: dict[str, object]
+    usual: dict[str, bool | float]
     usual = {"hide": False, "eff": 1.0, "eff_told": 1.0, "coarse": False}
-    return table.assign(**{k: v for k, v in usual.items() if k not in table})
+    table = table.copy()
+    for name in set(usual) - set(table):
+        table[name] = usual[name]
+    return table
 
 
 def rescaled(table: pd.DataFrame) -> pd.DataFrame:
