@@ -54,12 +54,12 @@ def firth(sums: Sums, batch: Batch, *, without: bool = False) -> Penalised:
     if without:
         free[:, -1] = False
     active, good = np.arange(k), np.zeros(k, bool)
-    part, counted = batch, batch.counted(np.float64)
-    value, covariance = _value(sums, part, theta, counted=counted)
+    part = batch
+    value, covariance = _value(sums, part, theta)
     for _ in range(_ROUNDS):
         step = _direction(
             sums, part, theta[:, active], free=free[active],
-            covariance=covariance[active], counted=counted,
+            covariance=covariance[active],
         )  # fmt: skip
         moved = np.abs(step).max(axis=1)
         moved[~np.isfinite(moved)] = np.inf
@@ -70,8 +70,7 @@ def firth(sums: Sums, batch: Batch, *, without: bool = False) -> Penalised:
                 break
             rows = active[waiting]
             there = theta[:, rows] + step[waiting].T / 2**halving
-            some = None if counted is None else counted[:, waiting]
-            reached, spread = _value(sums, part.among(waiting), there, counted=some)
+            reached, spread = _value(sums, part.among(waiting), there)
             slack = 1e-10 * (1 + np.abs(value[rows]))
             up = reached >= value[rows] - slack
             theta[:, rows[up]] = there[:, up]
@@ -84,20 +83,13 @@ def firth(sums: Sums, batch: Batch, *, without: bool = False) -> Penalised:
         if not len(active):
             break
         part = batch.among(active)
-        counted = part.counted(np.float64)
     error = np.sqrt(np.maximum(covariance[:, -1, -1], 0))
     return Penalised(theta[-1], error, value, good & (error > 0))
 
 
-def _value(
-    sums: Sums,
-    batch: Batch,
-    theta: Floats,
-    *,
-    counted: NDArray[np.floating] | None,
-) -> tuple[Floats, Floats]:
+def _value(sums: Sums, batch: Batch, theta: Floats) -> tuple[Floats, Floats]:
     """ℓ* (k,), −∞ where it has none, and the inverse information (k, f, f)."""
-    x, _ = sums.of[_DOUBLE]
+    x, counted = sums.of[_DOUBLE][0], batch.counted
     information = sums.at(theta, counted, _DOUBLE)[1]
     whole = np.zeros(theta.shape[1])
     size = max(1, 65_536 // theta.shape[1])
@@ -125,7 +117,6 @@ def _direction(
     *,
     free: Bools,
     covariance: Floats,
-    counted: NDArray[np.floating] | None,
 ) -> Floats:
     """Newton's step (k, f)."""
     x, pairs = sums.of[_DOUBLE]
@@ -136,7 +127,7 @@ def _direction(
     fisher, bent, augmented = np.zeros((3, pairs.shape[1], k))
     third = np.zeros((width, pairs.shape[1], k))
     with np.errstate(over="ignore", under="ignore"):
-        for rows, p, w in sums.blocks(theta, counted, _DOUBLE):
+        for rows, p, w in sums.blocks(theta, batch.counted, _DOUBLE):
             square = pairs[rows].T
             hat = (pairs[rows] @ folded) * w
             fisher += square @ w

@@ -113,7 +113,7 @@ def logits(
     sets = _Sets(cases, aside, of)
     x, scale = _standardised(given)
     sums = Sums(x)
-    gram = sums.gram(sets)
+    gram = sets.gram(sums)
     kept = _independent(gram)
     n = np.rint(gram[:, 0, 0]).astype(np.int64)
     n_cases = np.diff(cases.indptr).astype(np.int64)
@@ -126,7 +126,7 @@ def logits(
     def fit(at: Ints) -> None:
         batch = Batch(
             target[:, at], kept[at], n=n[at], n_cases=n_cases[at],
-            outside=sets.outside(at),
+            counted=sets.counted(at),
         )  # fmt: skip
         plain = np.flatnonzero(~split[at])
         if len(plain):
@@ -177,23 +177,29 @@ class _Sets:
     def __len__(self) -> int:
         return int(self.cases.shape[0])
 
-    def rows(self, at: int) -> tuple[Ints, Ints]:
-        """Rows of an outcome's set, and of its cases."""
-        set_ = int(self.of[at])
-        start, end = self.aside.indptr[set_ : set_ + 2] if set_ >= 0 else (0, 0)
-        out = self.aside.indices[start:end].astype(np.int64)
-        own = self.cases.indices[slice(*self.cases.indptr[at : at + 2])]
-        return out, own.astype(np.int64)
+    def gram(self, sums: Sums) -> Floats:
+        """(k, f, f) products of the columns over those who count for each outcome."""
+        whole = np.repeat(sums.gram()[None], len(self.of), axis=0)
+        limited = np.flatnonzero(self.of >= 0)
+        if len(limited):
+            of = self.of[limited]
+            own = self.cases[:, limited].multiply(self.aside[:, of])
+            back = sums.gram_among(sparse.csc_array(own))
+            whole[limited] -= sums.gram_among(self.aside)[of] - back
+        return whole
 
-    def outside(self, at: Ints) -> Bools | None:
-        """(n, len(at)) bool: who does not count; None where everybody does."""
+    def counted(self, at: Ints) -> Bools | None:
+        """(n, len(at)) bool: who counts; None where everybody does."""
         if np.all(self.of[at] < 0):
             return None
-        mask = np.zeros((len(self), len(at)), bool)
+        mask = np.ones((len(self), len(at)), bool)
         for place, outcome in enumerate(at):
-            out, own = self.rows(int(outcome))
-            mask[out, place] = True
-            mask[own, place] = False
+            set_ = int(self.of[outcome])
+            if set_ >= 0:
+                out = slice(*self.aside.indptr[set_ : set_ + 2])
+                own = slice(*self.cases.indptr[outcome : outcome + 2])
+                mask[self.aside.indices[out], place] = False
+                mask[self.cases.indices[own], place] = True
         return mask
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -25,15 +26,6 @@ _CELLS, _LEAST, _MOST = 65_536, 1024, 4096
 """People × outcomes at a time, so that what is worked on stays in the cache."""
 
 
-class Outcomes(Protocol):
-    """What `Sums.gram` asks of the sets of people who do not count."""
-
-    of: Ints
-
-    def rows(self, at: int) -> tuple[Ints, Ints]:
-        """Rows of an outcome's set, and of its cases."""
-
-
 class Batch(NamedTuple):
     """Outcomes fitted together.
 
@@ -45,21 +37,22 @@ class Batch(NamedTuple):
         (k, f) columns that enter an outcome's model.
     n, n_cases
         (k,) people who count, and cases.
-    outside
-        (n_people, k) bool, who does not count; None where everybody does.
+    counted
+        (n_people, k) bool, who counts; None where everybody does.
     """
 
     target: Floats
     kept: Bools
     n: Ints
     n_cases: Ints
-    outside: Bools | None
+    counted: Bools | None
 
     def among(self, at: Ints) -> Batch:
         """The same for some of the outcomes."""
-        outside = None if self.outside is None else self.outside[:, at]
+        # np.take keeps people's rows together; an index would give columns
+        counted = None if self.counted is None else self.counted.take(at, axis=1)
         return Batch(
-            self.target[:, at], self.kept[at], self.n[at], self.n_cases[at], outside
+            self.target[:, at], self.kept[at], self.n[at], self.n_cases[at], counted
         )
 
     def start(self) -> Floats:
@@ -67,12 +60,6 @@ class Batch(NamedTuple):
         theta = np.zeros(self.target.shape)
         theta[0] = np.log(self.n_cases + 0.5) - np.log(self.n - self.n_cases + 0.5)
         return theta
-
-    def counted(self, kind: type[np.floating]) -> NDArray[np.floating] | None:
-        """(n_people, k) ones for who counts; None where everybody does."""
-        if self.outside is None:
-            return None
-        return np.logical_not(self.outside).astype(kind)
 
 
 class Sums:
@@ -88,6 +75,7 @@ class Sums:
         self.width = x.shape[1]
         self.upper = np.triu_indices(self.width)
         pairs = x[:, self.upper[0]] * x[:, self.upper[1]]
+        self._pairs = pairs
         self.of: dict[np.dtype, tuple[Any, Any]] = {
             np.dtype(kind): (x.astype(kind), pairs.astype(kind))
             for kind in (np.float32, np.float64)
@@ -100,25 +88,17 @@ class Sums:
         whole[:, self.upper[1], self.upper[0]] = upper.T
         return whole
 
-    def gram(self, outcomes: Outcomes) -> Floats:
-        """(k, f, f) products of the columns over those who count for each outcome."""
-        pairs = self.of[np.dtype(np.float64)][1]
-        sums = np.repeat(pairs.sum(axis=0)[:, None], len(outcomes.of), 1)
-        flags, before = np.zeros(len(pairs), bool), -1
-        out_sum = np.zeros(len(sums))
-        for at in np.argsort(outcomes.of, kind="stable"):
-            if outcomes.of[at] < 0:
-                continue
-            out, own = outcomes.rows(int(at))
-            if outcomes.of[at] != before:
-                flags[:] = False
-                flags[out] = True
-                out_sum, before = pairs[out].sum(axis=0), outcomes.of[at]
-            sums[:, at] -= out_sum - pairs[own[flags[own]]].sum(axis=0)
-        return self.square(sums)
+    def gram(self) -> Floats:
+        """(f, f) products of the columns over everybody."""
+        whole: Floats = self.square(self._pairs.sum(axis=0)[:, None])[0]
+        return whole
+
+    def gram_among(self, people: sparse.csc_array) -> Floats:
+        """(k, f, f) the same over those marked in each column of ``people``."""
+        return self.square(np.asarray(people.T @ self._pairs).T)
 
     def blocks(
-        self, theta: Floats, counted: NDArray[np.floating] | None, kind: np.dtype
+        self, theta: Floats, counted: Bools | None, kind: np.dtype
     ) -> Iterator[tuple[slice, Any, Any]]:
         """Rows, P(case) and its variance for each block; buffers that are reused."""
         x, _ = self.of[kind]
@@ -140,7 +120,7 @@ class Sums:
             yield rows, p, w
 
     def at(
-        self, theta: Floats, counted: NDArray[np.floating] | None, kind: np.dtype
+        self, theta: Floats, counted: Bools | None, kind: np.dtype
     ) -> tuple[Floats, Floats]:
         """Expected sums (f, k), and information (k, f, f), at some coefficients."""
         x, pairs = self.of[kind]
@@ -165,9 +145,10 @@ def maximum(sums: Sums, batch: Batch) -> tuple[Floats, Floats, Bools]:
     for kind, enough in ((np.float32, _NEAR), (np.float64, _THERE)):
         active, near = left, np.zeros(k, bool)
         part = batch.among(active)
-        counted = part.counted(kind)
         for round_ in range(_ROUNDS):
-            expected, information = sums.at(theta[:, active], counted, np.dtype(kind))
+            expected, information = sums.at(
+                theta[:, active], part.counted, np.dtype(kind)
+            )
             inverse = inverses(information, part.kept)
             score = (part.target - expected).T * part.kept
             step = np.einsum("kij,kj->ki", inverse, score)
@@ -186,7 +167,6 @@ def maximum(sums: Sums, batch: Batch) -> tuple[Floats, Floats, Bools]:
                 if not len(active):
                     break
                 part = batch.among(active)
-                counted = part.counted(kind)
         left = left[near[left]]
         if not len(left):
             break
