@@ -72,7 +72,8 @@ def nearest(choice: Choice, at: tuple[float, float]) -> int | None:
     umap = np.asarray(
         data.atlas_array(choice.organ, choice.encoder, "umap"), np.float64
     )
-    gaps = np.square(umap - np.asarray(at)).sum(axis=1)
+    # whatever the browser sends, far away is far away
+    gaps = np.square(umap - np.clip(at, -1e9, 1e9)).sum(axis=1)
     gaps[~images.pixels(choice).has] = np.inf
     return int(np.argmin(gaps))
 

@@ -252,6 +252,7 @@ def _balance(found: Compared, name: str, *, group: Members) -> None:
         st.dataframe(
             table,
             hide_index=True,
+            placeholder="",  # a group does not differ from itself
             column_config={
                 "who": st.column_config.TextColumn("Who"),
                 "N": st.column_config.TextColumn("N", help=explained.help("n")),

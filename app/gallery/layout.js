@@ -24,7 +24,7 @@ export function wrapped(text, width, size) {
 }
 
 // Where everything stands in a downloaded figure, in pixels.
-export function layout(head, { tile = 128, gap = 10, most = 1100 } = {}) {
+export function layout(head, { tile = 128, gap = 10, most = 1480 } = {}) {
   const items = [], small = 11, line = 15;
   const write = (text, x, y, width, size, weight = "normal") => {
     const lines = wrapped(text, width, size);
