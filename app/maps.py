@@ -176,16 +176,16 @@ def colours(choice: Choice, colour: str, shown: Map) -> Colours:
         score = data.phenotype(recipes.classifier(choice, str(choice.code))).values
         title = f"Score of {choice.code}"
         return scale(_seen(choice, score)[shown.rows], title=title)
-    people = data.inputs(choice.organ, choice.encoder).participants
-    if colour in people and pd.api.types.is_numeric_dtype(people[colour]):
-        values = _seen(choice, people[colour].to_numpy(float))[shown.rows]
-        title, unit = named(colour)
-        return scale(values, title=title, unit=unit)
-    if colour not in people:
+    if colour not in _columns():
         raise InputError(
             f"A map cannot be coloured by {colour!r}",
             f"pick one of: {', '.join(options(choice).values())}",
         )
+    people = data.inputs(choice.organ, choice.encoder).participants
+    if pd.api.types.is_numeric_dtype(people[colour]):
+        values = _seen(choice, people[colour].to_numpy(float))[shown.rows]
+        title, unit = named(colour)
+        return scale(values, title=title, unit=unit)
     levels = _seen(choice, people[colour].astype(object).to_numpy())
     return by_level(levels[shown.rows], title=named(colour)[0])
 
