@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 
 from app import chapters, vocabulary
-from app.charts import CASE, CONTROL, HEIGHT, AltairChart, either, rule
+from app.charts import (
+    CASE,
+    CONTROL,
+    HEIGHT,
+    AltairChart,
+    either,
+    legend_columns,
+    rule,
+)
 
 LABELLED = 10
 """Most codes that are named in the plot: those beyond the line, or the first three."""
@@ -95,7 +103,7 @@ def _points(
         if len(domain) < 2
         else alt.Legend(
             orient="bottom",
-            columns=4,
+            columns=legend_columns(4, 120),
             labelLimit=150,
             symbolOpacity=1,
             symbolSize=90,

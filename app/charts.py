@@ -29,6 +29,20 @@ alt.data_transformers.disable_max_rows()
 schemapi.DEBUG_MODE = False
 
 
+def legend_columns(most: int, width: int) -> alt.ExprRef:
+    """As many columns of a legend as a plot has room for: a phone has two or three.
+
+    Parameters
+    ----------
+    most
+        In a wide plot.
+    width
+        Pixels of a column.
+    """
+    # the legend begins left of the axis, whose numbers take about 60 pixels
+    return alt.ExprRef(f"max(1, min({most}, floor((width + 60) / {width})))")
+
+
 def bars(table: pd.DataFrame, *, x_title: str) -> AltairChart:
     """Histogram of groups: ``left, right, density, count, group``."""
     groups = list(dict.fromkeys(table["group"]))

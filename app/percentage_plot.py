@@ -8,7 +8,15 @@ import pandas as pd
 
 from app import chapters, vocabulary
 from app.auc_plot import MANY, SIDES, WIDTH
-from app.charts import CASE, CONTROL, HEIGHT, AltairChart, either, rule
+from app.charts import (
+    CASE,
+    CONTROL,
+    HEIGHT,
+    AltairChart,
+    either,
+    legend_columns,
+    rule,
+)
 
 LABELLED = 10
 """Most codes that are named in the plot."""
@@ -89,7 +97,7 @@ def _points(base: alt.Chart, subjects: list[chapters.Subject]) -> alt.Chart:
         None
         if len(domain) < 2
         else alt.Legend(
-            orient="bottom", columns=3, labelLimit=110, symbolOpacity=1,
+            orient="bottom", columns=legend_columns(3, 135), labelLimit=110, symbolOpacity=1,
             symbolSize=90, titleLimit=400,
         )
     )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from app import chapters, log10p_axis
-from app.charts import AltairChart
+from app.charts import AltairChart, legend_columns
 from app.log10p_axis import Upward
 from app.phewas_marks import DOWN, NEITHER, UP, Lines, Plane, layers, subjects_of
 
@@ -59,8 +59,8 @@ def volcano(table: pd.DataFrame, code: str | None, *, lines: Lines) -> AltairCha
     key = None
     if len(subjects) > 1:
         key = alt.Legend(
-            orient="bottom", columns=3, labelLimit=120, symbolOpacity=1, symbolSize=90,
-            titleLimit=400, symbolType="circle",
+            orient="bottom", columns=legend_columns(3, 140), labelLimit=120,
+            symbolOpacity=1, symbolSize=90, titleLimit=400, symbolType="circle",
         )  # fmt: skip
     chart = layers(plane, code, lines, key=key)
     rows = -(-len(subjects) // 3)  # the legend must not eat the plot

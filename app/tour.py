@@ -81,13 +81,16 @@ STEPS = (
     Step(
         "phewas",
         "PheWAS",
-        "The phenotype against every trait and every other field of the study.",
+        "The phenotype against every trait and every other field of the study, with "
+        "the covariates you choose. What is circular says so.",
+        ".st-key-phewas_volcano",
     ),
     Step(
         "compare",
         "Compare",
         "Phenotypes of the basket beside each other, and the same people in another "
         "organ.",
+        ".st-key-picked",
     ),
     Step(
         "export",

@@ -16,10 +16,12 @@ export function placeCard(target, card, view, gap = 14) {
   const left = within(target.left + target.width / 2 - card.width / 2, card.width, view.width);
   const top = within(target.top, card.height, view.height);
   const right = target.left + target.width, bottom = target.top + target.height;
+  if (right < 0 || bottom < 0 || target.left > view.width || target.top > view.height) return corner;
   if (bottom + card.height + 2 * gap <= view.height) return { left, top: bottom + gap };
   if (target.top - card.height - 2 * gap >= 0) return { left, top: target.top - card.height - gap };
   if (right + card.width + 2 * gap <= view.width) return { left: right + gap, top };
-  if (target.left - card.width - 2 * gap >= 0) return { left: target.left - card.width - gap, top };
+  const before = target.left - card.width - gap;
+  if (before >= gap && before + card.width <= view.width) return { left: before, top };
   return corner;
 }
 
