@@ -97,8 +97,8 @@ def _points(base: alt.Chart, subjects: list[chapters.Subject]) -> alt.Chart:
         None
         if len(domain) < 2
         else alt.Legend(
-            orient="bottom", columns=legend_columns(3, 135), labelLimit=110, symbolOpacity=1,
-            symbolSize=90, titleLimit=400,
+            orient="bottom", columns=legend_columns(3, 135), labelLimit=110,
+            symbolOpacity=1, symbolSize=90, titleLimit=400,
         )
     )  # fmt: skip
     title = "Chapter; click one to see its codes alone"

@@ -140,8 +140,8 @@ function start(focus = true) {
 }
 
 function sidebar(wanted) {
-  const is = document.querySelector("[data-testid=stSidebar]")?.getAttribute("aria-expanded");
-  if ((is === "true") === Boolean(wanted)) return;
+  const bar = document.querySelector("[data-testid=stSidebar]");
+  if (!bar || (bar.dataset.collapsed !== "true") === Boolean(wanted)) return;
   const way = wanted ? "stExpandSidebarButton" : "stSidebarCollapseButton";
   const button = document.querySelector(`[data-testid=${way}]`);
   (button?.querySelector("button") ?? button)?.click();
