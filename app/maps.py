@@ -36,6 +36,7 @@ def choose(choice: Choice) -> str:
     asked = st.selectbox(
         "Colour by",
         list(names),
+        format_func=names.__getitem__,
         key="colour",
         bind="query-params",
         help="Clusters; cases of the chosen code, or its out-of-fold score; columns of "
@@ -53,7 +54,12 @@ def options(choice: Choice) -> dict[str, str]:
     found = {"cluster": "cluster"}
     if choice.code is not None:
         found |= {"code": "code", "score": "score"}
-    found |= {name: named(name)[0] for name in _columns() if name not in found}
+    for column in _columns():
+        if column in ("cluster", "code", "score"):
+            continue  # these words are taken
+        name = named(column)[0]
+        # the link holds the name, so each is given once
+        found[column] = column if name in (*found, *found.values()) else name
     return found
 
 
