@@ -150,11 +150,12 @@ def _seeds(pick: Pick) -> None:
 def _repeated(pick: Pick, what: str, specs: Sequence[Spec]) -> None:
     scores = [data.phenotype(spec) for spec in specs]
     found = repeats_agreement([pick.score.values, *(s.values for s in scores)])
+    ends = compare_views.interval(found.low, found.high)
+    pairs = f"{found.pairs} pairs of {found.repeats} seeds"
     widgets.number(
         f"Mean r over seeds of the {what}",
         None if np.isnan(found.r) else round(found.r, 3),
-        under=f"{compare_views.interval(found.low, found.high)} · {found.pairs} pairs of "
-        f"{found.repeats} seeds, N = {figures.people(found.n)}",
+        under=f"{ends} · {pairs}, N = {compare_picks.stated(figures.people(found.n))}",
         help=explained.help("fold_repeats"),
     )
     rows = [
@@ -246,7 +247,10 @@ def _embeddings(organ: str) -> None:
         table, hide_index=True, column_config=_EMBEDDINGS, placeholder=widgets.HIDDEN
     )
     widgets.table_download(
-        table, f"embeddings-{organ}", settings=str(data.study().analysis)
+        table,
+        f"embeddings-{organ}",
+        settings=f"embeddings of {organ}; N of each pair in its column; "
+        f"{data.study().analysis}",
     )
 
 

@@ -93,7 +93,7 @@ def picks(choice: Choice) -> list[Pick]:
 
 
 def _offered(choice: Choice, kept: Sequence[Spec]) -> dict[str, Spec]:
-    """What can be compared without a basket: the code's classifier, volume, PC 1."""
+    """What can be compared without a basket: the code's classifier, volume, PCs."""
     found: dict[str, Spec] = {}
     if choice.code is not None:
         found[f"classifier of {choice.code}"] = recipes.classifier(choice, choice.code)
@@ -101,7 +101,9 @@ def _offered(choice: Choice, kept: Sequence[Spec]) -> dict[str, Spec]:
     measured = [c for c in columns if c in data.inputs().measured]
     for column in measured[:1] or columns[:1]:
         found[data.caption(column)] = recipes.column(column)
-    found[f"PC 1 of {choice.organ}/{choice.encoder}"] = recipes.component(choice, 1)
+    for number in (1, 2):
+        name = f"PC {number} of {choice.organ}/{choice.encoder}"
+        found[name] = recipes.component(choice, number)
     there = {recipe_of(spec) for spec in kept}
     return {
         name if " " in name else f"column {name}": spec
@@ -132,8 +134,9 @@ def stated(n: int | str) -> str:
 
 
 def settings(chosen: Sequence[Pick]) -> str:
-    """Recipes of phenotypes, for the first line of a table's download."""
+    """N and recipes of phenotypes, for the first line of a table's download."""
     return "; ".join(
-        f"{pick.name} = {pick.spec.model_dump_json(exclude={'name'})}"
+        f"{pick.name} (N = {verdict.stated(pick.score)}) = "
+        f"{pick.spec.model_dump_json(exclude={'name'})}"
         for pick in chosen
     )

@@ -9,12 +9,16 @@ import pandas as pd
 import pytest
 import scipy.stats
 from crawl import broke, counts, crawl, edit, small, table_with, told
+from test_explained import bare_columns
 
-from app import compare_again, data, recipes, remade
+from app import compare_again, data, groups, recipes, remade
 from app.basket import Basket
+from app.groups import Rule
 from app.state import Choice
 from edp_core.artifacts import read_inputs
+from edp_core.outline import Polygon
 from edp_core.recipe import Labels
+from edp_core.scoring.clusters import cluster_score
 from edp_core.store import Store
 from edp_core.study import load_study
 from precompute.cli import run_study
@@ -98,6 +102,11 @@ def test_every_view_of_a_filled_basket(screen, filled, tab):
     assert at.multiselect(key="picked").value == EVERY
     seen = crawl(at)
     assert not small(counts(seen))
+    assert not bare_columns(at)
+    assert not [metric.label for metric in at.metric if not metric.help]
+    labels = [button.proto.label for button in at.get("download_button")]
+    assert labels.count("SVG") == labels.count("PNG") == len(at.get("vega_lite_chart"))
+    assert labels.count("CSV") == len(at.dataframe)
     assert at.get("vega_lite_chart") or tab == "Encoders and seeds"
 
 
@@ -202,6 +211,22 @@ def test_recipes_are_made_again_on_the_other_encoder(two_encoders, monkeypatch):
     assert "Jaccard" in cluster.note
     few = recipes.cluster(LIVER, "I10", chosen_with="kept", labels=Labels(share=0.8))
     assert "by the kept labels" in remade.on(few, "other").note
+
+
+def test_a_drawn_group_keeps_its_people_on_the_other_encoder(two_encoders, monkeypatch):
+    monkeypatch.setenv(data.STUDY_VARIABLE, str(two_encoders))
+    given = data.inputs("liver", "mae")
+    x = np.sort(np.asarray(given.umap, float)[:, 0])
+    edge = (x[39] + x[40]) / 2
+    outline = Polygon(vertices=((-99, -99), (edge, -99), (edge, 99), (-99, 99)))
+    rule = Rule("liver", "mae", data.store().ref("atlas/liver/mae"), outline)
+    looked = groups.look(rule)
+    there = remade.on(recipes.group(LIVER, looked.asked), "other").score
+    other = data.inputs("liver", "other")
+    members = groups.of_everybody(rule)[np.asarray(other.seen)]
+    assert 30 < members.sum() <= 40
+    expected = cluster_score(np.asarray(other.vectors), members)
+    assert there.values[np.asarray(other.seen)] == pytest.approx(expected)
 
 
 def test_other_seeds_are_of_the_same_recipe(two_encoders, monkeypatch):

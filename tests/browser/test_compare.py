@@ -96,7 +96,7 @@ def test_views_a_link_and_a_click(visit, chromium, server, study, names, tmp_pat
         page.get_by_role("button", name="CSV").last.click()
     given.value.save_as(tmp_path / "correlations.csv")
     head, rest = (tmp_path / "correlations.csv").read_text().split("\n", 1)
-    assert head.startswith("# Pearson, nothing held fixed; liver_I10 = ")
+    assert head.startswith("# Pearson, nothing held fixed; liver_I10 (N = ")
     assert rest.startswith("first,second,r,low,high,log10p,n")
 
 
