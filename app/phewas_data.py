@@ -163,7 +163,7 @@ def _people(recipe: str, *_state: object) -> tuple[Offer, People]:
         score.values,
         whole,
         _counted_elsewhere(spec, inputs),
-        listed=_listed(spec),
+        listed=_listed(spec, inputs),
         coarse=verdict.leaves_out(score),
     )
     return Offer(taken, others, lacking), people
@@ -193,8 +193,8 @@ def _flags(rows: np.ndarray | None, n: int) -> np.ndarray:
     return flags
 
 
-def _listed(spec: Spec) -> frozenset[str] | None:
-    if not isinstance(spec, VectorSpec):
+def _listed(spec: Spec, inputs: Inputs) -> frozenset[str] | None:
+    if not isinstance(spec, VectorSpec) or inputs.phenome.traits.empty:
         return None
     return frozenset(data.scan(spec.organ, spec.encoder)["code"])
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import data, live_choice, phewas_data, recipes, state
-from app.basket import Basket, Entry
+from app.basket import Basket
 from app.live_runs import Asked
 from app.state import Choice
 from edp_core.recipe import SPEC, Spec
 
 DESIGN = "_design"
 """Key of the recipe designed last on *Phenotype*, in the session."""
+SEEN = "_design_seen"
+FOREST = "forest"
+"""Key of the outcomes of the forest plot, in the link."""
 OF_CODE, OF_DESIGN = "Classifier of the code", "Design on Phenotype"
 BASKET = "Basket: "
 """As box and link have it: a link holds what a box shows."""
@@ -28,18 +31,32 @@ class Source:
     name: str
 
 
-def choose(choice: Choice) -> Source | None:
-    """Draw the box of phenotypes; `None` where there is none to choose."""
-    held = {f"{BASKET}{e.spec.name}": e.spec for e in _entries()}
-    designed: Spec | None = st.session_state.get(DESIGN)
+def remembered() -> None:
+    """Draw what the link remembers beside the boxes; before the link is shown.
+
+    A link holds what bound boxes held when it is made: drawn after it, a row that was
+    just ticked would be missing.
+    """
+    held, designed = _basket(), st.session_state.get(DESIGN)
+    if designed is not None and _packed(designed) != st.session_state.get(SEEN):
+        # something else was designed since: this is what one comes here for
+        st.session_state[SEEN] = _packed(designed)
+        st.session_state["phewas_of"] = OF_DESIGN
     asked = st.session_state.get("phewas_of", st.query_params.get("phewas_of"))
-    if asked in (None, OF_DESIGN) and designed is not None:
+    if asked == OF_DESIGN and designed is not None:
         st.session_state["recipe"] = _packed(designed)
     elif asked in held:
         st.session_state["recipe"] = _packed(held[asked])
-    with st.container(key="hidden-recipe"):
+    with st.container(key="hidden-phewas"):
         # a bound box writes what it holds into the link: a recipe, which names nobody
-        token = st.text_input("Recipe in the link", key="recipe", bind="query-params")
+        st.text_input("Recipe in the link", key="recipe", bind="query-params")
+        st.text_input("Outcomes in the link", key=FOREST, bind="query-params")
+
+
+def choose(choice: Choice) -> Source | None:
+    """Draw the box of phenotypes; `None` where there is none to choose."""
+    held, designed = _basket(), st.session_state.get(DESIGN)
+    token = str(st.session_state.get("recipe", ""))
     options = [OF_DESIGN] if token else []
     options += [OF_CODE] if choice.code is not None else []
     options += list(held)
@@ -66,8 +83,10 @@ def choose(choice: Choice) -> Source | None:
     return Source(spec, title, recipes.name_of(choice.organ, choice.code))
 
 
-def _entries() -> list[Entry]:
-    return Basket(data.study().store_path).entries()
+def _basket() -> dict[str, Spec]:
+    """Phenotypes of the basket, as the box calls them."""
+    entries = Basket(data.study().store_path).entries()
+    return {f"{BASKET}{entry.spec.name}": entry.spec for entry in entries}
 
 
 def _packed(spec: Spec) -> str:

@@ -14,13 +14,13 @@ from app.phewas_columns import ORDER, columns
 from app.phewas_forest import forest, odds_of
 from app.phewas_marks import Lines
 from app.phewas_plots import grouped, volcano
-from app.phewas_source import Source
+from app.phewas_source import FOREST, Source
 from app.state import Choice
 
 FIELDS = "fields"
 """What is no code: the other columns of the participants table."""
-TABLE, PICKED, BOX = "phewas_table", "forest", "forest_box"
-"""Keys of the table, of what is picked in the link, and of the box that shows it."""
+TABLE, BOX = "phewas_table", "forest_box"
+"""Keys of the table, and of the box of what is picked."""
 BETWEEN = "|"
 """Between outcomes in the link; no level's name holds it."""
 STRONGEST = 12
@@ -156,18 +156,16 @@ def _pick(outcome: str) -> None:
 
 def _picked() -> list[str]:
     """Outcomes of the forest plot, as the link names them."""
-    return [one for one in str(st.session_state.get(PICKED, "")).split(BETWEEN) if one]
+    return [one for one in str(st.session_state.get(FOREST, "")).split(BETWEEN) if one]
 
 
 def _keep(outcomes: list[str]) -> None:
-    st.session_state[PICKED] = BETWEEN.join(outcomes[:MOST_LINES])
+    st.session_state[FOREST] = BETWEEN.join(outcomes[:MOST_LINES])
 
 
 # ---- table -----------------------------------------------------------------------
 def table(view: View, source: Source, chosen: tuple[str, ...]) -> None:
     """Every outcome that is looked at; rows that are ticked stand in the forest."""
-    with st.container(key="hidden-forest"):
-        st.text_input("Outcomes in the link", key=PICKED, bind="query-params")
     listed, picked = view.listed, _picked()
     rows = np.flatnonzero(listed["outcome"].isin(picked)).tolist()
     st.session_state[TABLE] = {"selection": {"rows": rows, "columns": [], "cells": []}}

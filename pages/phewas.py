@@ -5,6 +5,7 @@ import streamlit as st
 from app import guards, phewas_data, phewas_source, phewas_view, routes, state, widgets
 
 choice = state.choice()
+phewas_source.remembered()
 widgets.title("PheWAS", choice)
 guards.need("cohort", "phenome")
 first, second = st.columns([2, 3], gap="medium")
