@@ -31,6 +31,7 @@ export class Hands {
     this.tool = this.plot.meta?.draws || tool === "move" ? tool : "move";
     this.drop();
     this.cross = null;
+    this.plot.tell(null);
     this.plot.picked(this.tool, HINTS[this.tool]);
   }
   drop() { this.path = null; this.corner = null; this.plot.redraw(); }
@@ -142,7 +143,8 @@ export class Hands {
   enter() {
     if (this.tool === "move") return this.plot.pick(...this.middle());
     if (this.tool === "lasso" && this.path && this.cross) this.path.push(this.data(...this.cross));
-    if (this.path) this.finish();
-    if (this.cross && this.tool === "box") this.begin("box");
+    if (!this.path) return;
+    this.finish();
+    this.take("move"); // arrows move the map again
   }
 }
