@@ -170,15 +170,15 @@ def _refuse(found: np.ndarray, rule: Rule, earlier: Sequence[Asked]) -> None:
     sets, origin = _sets(found, rule, earlier)
     near = differencing.too_near(found, sets, least)
     if near.size:
-        place = int(origin[near[0]])
+        place = int(max(origin[near]))  # a group goes before clusters
         what, hint, known = "a group drawn before", "look at that one", None
         if place >= 0:
             known = earlier[place]
         elif place <= -4:
-            what = f"cluster {-4 - place}"
-            hint = f"look at cluster {-4 - place}"
+            what, hint = f"cluster {-4 - place}", f"look at cluster {-4 - place}"
         else:
-            what, hint = "whole clusters together", "look at the clusters"
+            what = "whole clusters together"
+            hint = "hide the other clusters in the legend and draw around all the rest"
         error = TooNear(
             f"Fewer than {least} people tell this group from {what}",
             f"{hint}, or draw a group that differs by more people: held against each "
