@@ -44,7 +44,9 @@ def legend_columns(most: int, width: int) -> alt.ExprRef:
 
 
 def bars(table: pd.DataFrame, *, x_title: str) -> AltairChart:
-    """Histogram of groups: ``left, right, density, count, group``."""
+    """Histogram of groups: ``left, right, density, group``, and ``count`` if told."""
+    counted = [alt.Tooltip("count:Q", title="Participants in bar", format=",")]
+    counted = counted if "count" in table else []
     groups = list(dict.fromkeys(table["group"]))
     colours = [CONTROL, CASE] if len(groups) > 1 else ["#0072B2"]
     return (
@@ -64,7 +66,7 @@ def bars(table: pd.DataFrame, *, x_title: str) -> AltairChart:
             ),
             tooltip=[
                 alt.Tooltip("group:N", title="Group"),
-                alt.Tooltip("count:Q", title="Participants in bar", format=","),
+                *counted,
                 alt.Tooltip("left:Q", title="from", format=".3g"),
                 alt.Tooltip("right:Q", title="to", format=".3g"),
             ],

@@ -4,7 +4,7 @@ The histogram of the score stands beside the map. Brushing it, or moving the sli
 under it, lights up who has such a score; the chosen cluster, or a drawn group, has its
 own bars in it. A range can be moved at will, and lit points can be counted, so nobody
 is lit alone: who is in one cluster and drawn in one colour is cut along the score into
-cells of enough people (`cells`), and a cell is lit whole or not at all.
+cells of enough people (`app.lit`), and a cell is lit whole or not at all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import charts, data, figures, recipes, routes, state, vocabulary, widgets
+from app import (
+    charts,
+    data,
+    figures,
+    lit,
+    recipes,
+    routes,
+    state,
+    vocabulary,
+    widgets,
+)
 from app.scatter import Colours, Map
 from app.state import Choice
 from edp_core.errors import InputError
@@ -73,64 +83,8 @@ def highlight(choice: Choice, shown: Map, coloured: Colours) -> np.ndarray | Non
     strata = coloured.codes.astype(np.int64)
     if coloured.kind == "categories":  # steps of a scale are drawn where people moved
         strata = strata * (int(labels.max()) + 1) + labels[shown.rows]
-    found = lit_cells(ordered, strata, wanted, threshold=figures.least())
+    found = lit.lit_cells(ordered, strata, wanted, threshold=figures.least())
     return found if found.any() else None
-
-
-def cells(values: np.ndarray, strata: np.ndarray, threshold: int) -> np.ndarray:
-    """Cut every stratum along a score into cells of at least so many people.
-
-    Parameters
-    ----------
-    values
-        (n,) score, NaN = none.
-    strata
-        (n,) number of the stratum each is in.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n,) number of each person's cell, counted up; −1 for who has no score or is
-        in a stratum of fewer than ``threshold``.
-    """
-    found = np.full(len(values), -1, np.int64)
-    known = np.flatnonzero(np.isfinite(values))
-    order = known[np.lexsort((values[known], strata[known]))]
-    first = 0
-    ends = np.flatnonzero(np.diff(strata[order])) + 1
-    for part in np.split(order, ends):
-        n_cells = len(part) // threshold
-        if n_cells:
-            # the rest joins the last cell
-            own = np.minimum(np.arange(len(part)) // threshold, n_cells - 1)
-            found[part] = first + own
-            first += n_cells
-    return found
-
-
-def lit_cells(
-    values: np.ndarray,
-    strata: np.ndarray,
-    percentiles: tuple[int, int],
-    *,
-    threshold: int,
-) -> np.ndarray:
-    """(n,) bool: who is in a cell whose median lies between two percentiles.
-
-    Two ranges differ by whole cells, so by nobody or at least ``threshold`` people, in
-    every stratum.
-    """
-    of = cells(values, strata, threshold)
-    inside = of >= 0
-    if not inside.any():
-        return inside
-    middle = pd.Series(values[inside]).groupby(of[inside]).median().to_numpy()
-    known = values[np.isfinite(values)]
-    low, high = np.percentile(known, percentiles)
-    chosen = (middle >= low) & (middle <= high)
-    lit = np.zeros(len(values), bool)
-    lit[inside] = chosen[of[inside]]
-    return lit
 
 
 # ---- the histogram ---------------------------------------------------------------
@@ -151,6 +105,10 @@ def histogram(choice: Choice, selected: np.ndarray | None, called: str) -> None:
     if selected is not None:
         groups = _apart(values, np.asarray(selected, bool), called) or groups
     bars = figures.histogram(groups)
+    if len(groups) > 1:  # groups can be drawn at will: bars of two must tell nobody
+        bars = bars.drop(columns="count").assign(
+            density=[float(f"{density:.2g}") for density in bars["density"]]
+        )
     widgets.figure(
         _chart(bars, of, values),
         f"score-{recipes.name_of(of)}-{choice.organ}-{choice.encoder}",
@@ -168,10 +126,10 @@ def histogram(choice: Choice, selected: np.ndarray | None, called: str) -> None:
         help="Or draw over the histogram. On the map everybody else turns grey. Whole "
         f"handfuls of at least {figures.least()} people are lit together.",
     )
-    lit = "" if (low, high) == WHOLE else f" Lit: percentiles {low} to {high}."
+    told = "" if (low, high) == WHOLE else f" Lit: percentiles {low} to {high}."
     st.caption(
         f"{_what(phenotype, of)}, N = {np.isfinite(values).sum():,}. Draw over it to "
-        f"see these people on the map.{lit}"
+        f"see these people on the map.{told}"
     )
 
 
