@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 from edp_core.store import Store, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
-SCREENS = ("overview", "diseases", "clusters", "phenotype", "export", "gwas")
+SCREENS = (
+    "overview", "diseases", "clusters", "phenotype", "compare", "export", "gwas",
+)  # fmt: skip
 Open = Callable[..., AppTest]
 
 

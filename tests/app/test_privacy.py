@@ -92,7 +92,17 @@ LIVE = [
     )
 ]
 HOME = [("gwas", {})]
+COMPARED = [
+    ("compare", {"compared": tab, "code": "I10", "cluster": "1"})
+    for tab in (
+        "Two phenotypes", "Correlations", "Confounders", "PheWAS",
+        "Same people elsewhere", "Encoders and seeds",
+    )
+]  # fmt: skip
 VIEWS = OVERVIEW + DISEASES + CLUSTERS + SHARES + PHENOTYPES + APPRAISALS + LIVE + HOME
+VIEWS += COMPARED
+VIEWS += [("phewas", {"code": code}) for code in ("I10", "K760", "H269")]
+VIEWS += [("phewas", {"code": "I10", "phewas_covariates": ["age"]})]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,10 @@ from crawl import broke, choice, crawl, edit, table_with, told
 from app.basket import Basket
 from edp_core.store import Store, read_array
 
-SCREENS = ("overview", "diseases", "clusters", "phenotype", "export", "gwas")
+SCREENS = (
+    "overview", "diseases", "clusters", "phenotype", "phewas", "compare", "export",
+    "gwas",
+)  # fmt: skip
 AXES = {"method": "Axis or PC"}
 
 

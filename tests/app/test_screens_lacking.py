@@ -8,7 +8,10 @@ import pytest
 import streamlit as st
 from crawl import broke, choice, crawl, edit, told
 
-SCREENS = ("overview", "diseases", "clusters", "phenotype", "export", "gwas")
+SCREENS = (
+    "overview", "diseases", "clusters", "phenotype", "phewas", "compare", "export",
+    "gwas",
+)  # fmt: skip
 PAIR = "liver/mae"
 
 
@@ -61,6 +64,8 @@ def test_a_damaged_artifact_is_told_with_the_command(screen, own_study, name, ki
         "diseases": {"scan", "embedding", "phenome"},
         "clusters": {"scan", "embedding", "phenome"},
         "phenotype": {"embedding", "phenome"},
+        "phewas": {"scan", "embedding", "phenome"},
+        "compare": {"embedding", "phenome"},
         "export": set(),
         "gwas": set(),
     }
