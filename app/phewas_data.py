@@ -71,7 +71,8 @@ def phewas(spec: Spec, covariates: Sequence[str]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         As `phewas_rules.disclosed` makes it, with ``circular``: why a row says
-        nothing new, else empty. Not to be changed.
+        nothing new, else empty. ``attrs["notes"]``: covariates that say nothing, in
+        words. Not to be changed.
 
     Raises
     ------
@@ -130,10 +131,12 @@ def _phewas(recipe: str, covariates: tuple[str, ...], *state: object) -> pd.Data
     )
     shown = phewas_rules.disclosed(table, inputs, people, rules=RULES, threshold=least)
     why = circular(spec, inputs)
-    return shown.assign(
+    found = shown.assign(
         name=_named(shown, inputs),
         circular=[why.get(str(outcome), "") for outcome in shown["outcome"]],
     )
+    found.attrs = {"notes": table.attrs["notes"]}
+    return found
 
 
 def _inputs(spec: Spec) -> Inputs:

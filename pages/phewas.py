@@ -27,6 +27,8 @@ st.caption(
     f"**{source.title}** · N = {people:,} · left out for want of a covariate: {lost} · "
     "effects are for one SD of the phenotype"
 )
+for note in table.attrs["notes"]:
+    st.caption(f":material/info: Covariates: {note}.")
 view = phewas_view.look(table)
 phewas_view.plots(view, choice, source.name)
 st.subheader("All outcomes", anchor=False)
