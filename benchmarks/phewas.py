@@ -6,7 +6,7 @@ date. Three ways: everybody counts for every trait; exclusions as phecodes have 
 of five traits, one range in five of one sex); traits whose rarest have ten cases, so
 that some are separated and fitted by Firth's method. Ours is the whole call `phewas`.
 The peer is `statsmodels.api.Logit(...).fit()` with its defaults on each trait's people
-and columns, the matrix made beforehand; it is timed on traits of evenly spaced numbers
+and columns, taken from a matrix made beforehand; it is timed on traits of evenly spaced numbers
 of cases, without the separated ones, which it cannot fit, and scaled. Threads are what
 the environment allows, the same for both.
 
@@ -78,12 +78,13 @@ def peer(
     inputs: Inputs, x: pd.DataFrame, code: str
 ) -> tuple[float, tuple[float, float, float]]:
     """Seconds of one fit, and its coefficient, standard error and p."""
+    start = time.perf_counter()
     counted = inputs.phenome.eligible(code)
     y = inputs.phenome.cases(code)[counted].astype(float)
     columns = x.to_numpy()[counted]
     columns = columns[:, (np.ptp(columns, axis=0) > 0) | (np.arange(x.shape[1]) == 0)]
-    start = time.perf_counter()
     fit = sm.Logit(y, columns).fit(disp=False)
+    fit.conf_int()
     found = (fit.params[-1], fit.bse[-1], fit.pvalues[-1])
     return time.perf_counter() - start, found
 

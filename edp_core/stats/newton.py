@@ -17,11 +17,13 @@ _STEP = 2.0
 """Longest step of a standardised coefficient: a bad start must not throw it away."""
 _LONG = 0.3
 """Steps still as long when patience ends: a coefficient that runs off."""
-_NEAR, _THERE = 3e-4, 1e-7
-"""Step at which single precision has done its part, and at which all is done.
+_ROUGH, _NEAR, _THERE = 0.05, 3e-4, 1e-6
+"""Steps at which some of the people, single precision, and all have done their part.
 
-Steps shrink as their squares: after one of 10⁻⁷ nothing is left to gain.
+Steps shrink as their squares: after one of 10⁻⁶ nothing is left to gain.
 """
+_THIN = 8
+"""Every which person the first steps look at."""
 _CELLS, _LEAST, _MOST = 65_536, 1024, 4096
 """People × outcomes at a time, so that what is worked on stays in the cache."""
 
@@ -72,7 +74,7 @@ class Sums:
     """
 
     def __init__(self, x: Floats) -> None:
-        self.width = x.shape[1]
+        self.width, self.scale = x.shape[1], 1.0
         self.upper = np.triu_indices(self.width)
         pairs = x[:, self.upper[0]] * x[:, self.upper[1]]
         self._pairs = pairs
@@ -80,6 +82,11 @@ class Sums:
             np.dtype(kind): (x.astype(kind), pairs.astype(kind))
             for kind in (np.float32, np.float64)
         }
+        self.thin: tuple[Sums, slice] | None = None
+        if len(x) >= _THIN * _LEAST:
+            rows = slice(None, None, _THIN)
+            self.thin = Sums(x[rows]), rows
+            self.thin[0].scale = len(x) / len(x[rows])
 
     def square(self, upper: Floats) -> Floats:
         """(k, f, f) symmetric matrices of their upper triangles, (q, k)."""
@@ -102,14 +109,13 @@ class Sums:
     ) -> Iterator[tuple[slice, Any, Any]]:
         """Rows, P(case) and its variance for each block; buffers that are reused."""
         x, _ = self.of[kind]
-        short = theta.astype(kind)
+        short = -theta.astype(kind)
         size = min(_MOST, max(_LEAST, _CELLS // theta.shape[1]), len(x))
         room_p, room_w = np.empty((2, size, theta.shape[1]), kind)
         for start in range(0, len(x), size):
             rows = slice(start, min(start + size, len(x)))
             p, w = (room[: rows.stop - start] for room in (room_p, room_w))
             np.matmul(x[rows], short, out=w)
-            np.negative(w, out=w)
             np.exp(w, out=w)  # infinite for the surely well: p is then 0
             w += 1
             np.reciprocal(w, out=p)
@@ -120,58 +126,99 @@ class Sums:
             yield rows, p, w
 
     def at(
-        self, theta: Floats, counted: Bools | None, kind: np.dtype
+        self,
+        theta: Floats,
+        counted: Bools | None,
+        kind: np.dtype,
+        *,
+        single: bool = False,
     ) -> tuple[Floats, Floats]:
-        """Expected sums (f, k), and information (k, f, f), at some coefficients."""
+        """Expected sums (f, k), and information (k, f, f), at some coefficients.
+
+        ``single`` sums the information in single precision, whatever the kind.
+        """
         x, pairs = self.of[kind]
+        if single:
+            pairs = self.of[np.dtype(np.float32)][1]
         expected = np.zeros(theta.shape)
         information = np.zeros((pairs.shape[1], theta.shape[1]))
         with np.errstate(over="ignore", under="ignore"):
             for rows, p, w in self.blocks(theta, counted, kind):
-                information += pairs[rows].T @ w
+                information += pairs[rows].T @ w.astype(pairs.dtype, copy=False)
                 expected += x[rows].T @ p
-        return expected, self.square(information)
+        return expected * self.scale, self.square(information * self.scale)
 
 
 def maximum(sums: Sums, batch: Batch) -> tuple[Floats, Floats, Bools]:
     """Last coefficient, its standard error, and whether they were found; each (k,).
 
-    Newton's method, first in single, then in double precision. What converges leaves.
-    Not found are outcomes whose coefficients run off, or go to and fro.
+    Newton's method: where there are many people, first with every eighth of those who
+    are expected to be cases (all true cases enter), then with everybody in single, then
+    in double precision. Not found are outcomes whose coefficients run off.
+    """
+    theta = batch.start()
+    if sums.thin is not None:
+        some, rows = sums.thin
+        counted = None if batch.counted is None else batch.counted[rows]
+        rough = batch._replace(counted=counted)
+        near, _ = _climb(some, rough, theta, kind=np.float32, enough=_ROUGH)
+        theta[:, ~near] = batch.start()[:, ~near]
+    near, _ = _climb(sums, batch, theta, kind=np.float32, enough=_NEAR)
+    left = np.flatnonzero(near)
+    last, good = theta[-1].copy(), np.zeros(len(near), bool)
+    error = np.full(len(near), np.nan)
+    if len(left):
+        exact = theta[:, left]
+        there, error[left] = _climb(
+            sums, batch.among(left), exact, kind=np.float64, enough=_THERE
+        )
+        last[left], good[left] = exact[-1], there
+    return last, error, good & (error > 0)
+
+
+def _climb(
+    sums: Sums,
+    batch: Batch,
+    theta: Floats,
+    *,
+    kind: type[np.floating],
+    enough: float,
+) -> tuple[Bools, Floats]:
+    """Newton's steps, in place, until they are short; what converges leaves.
+
+    Returns
+    -------
+    near
+        (k,) whether the last step was shorter than ``enough``.
+    error
+        (k,) standard error of the last coefficient, where that step began.
     """
     k = len(batch.n)
-    theta, error = batch.start(), np.full(k, np.nan)
-    left, good = np.arange(k), np.zeros(k, bool)
-    for kind, enough in ((np.float32, _NEAR), (np.float64, _THERE)):
-        active, near = left, np.zeros(k, bool)
-        part = batch.among(active)
-        for round_ in range(_ROUNDS):
-            expected, information = sums.at(
-                theta[:, active], part.counted, np.dtype(kind)
-            )
-            inverse = inverses(information, part.kept)
-            score = (part.target - expected).T * part.kept
-            step = np.einsum("kij,kj->ki", inverse, score)
-            moved = np.abs(step).max(axis=1)
-            moved[~np.isfinite(moved)] = np.inf
-            near[active] = moved < enough
-            # an information that fades away is no place to stop at
-            error[active] = np.sqrt(np.maximum(inverse[:, -1, -1], 0))
-            sure = np.isfinite(moved)
-            length = np.minimum(1, _STEP / np.maximum(moved, _STEP))
-            theta[:, active[sure]] += (step * length[:, None])[sure].T
-            lost = ~sure | ((round_ >= _PATIENCE) & (moved > _LONG))
-            done = near[active] | lost
-            if done.any():
-                active = active[~done]
-                if not len(active):
-                    break
-                part = batch.among(active)
-        left = left[near[left]]
-        if not len(left):
-            break
-        good = near & (error > 0)
-    return theta[-1], error, good
+    active, near, error = np.arange(k), np.zeros(k, bool), np.full(k, np.nan)
+    part = batch
+    for round_ in range(_ROUNDS):
+        expected, information = sums.at(
+            theta[:, active], part.counted, np.dtype(kind), single=True
+        )
+        inverse = inverses(information, part.kept)
+        score = (part.target - expected).T * part.kept
+        step = np.einsum("kij,kj->ki", inverse, score)
+        moved = np.abs(step).max(axis=1)
+        moved[~np.isfinite(moved)] = np.inf
+        near[active] = moved < enough
+        # an information that fades away is no place to stop at
+        error[active] = np.sqrt(np.maximum(inverse[:, -1, -1], 0))
+        sure = np.isfinite(moved)
+        length = np.minimum(1, _STEP / np.maximum(moved, _STEP))
+        theta[:, active[sure]] += (step * length[:, None])[sure].T
+        lost = ~sure | ((round_ >= _PATIENCE) & (moved > _LONG))
+        done = near[active] | lost
+        if done.any():
+            active = active[~done]
+            if not len(active):
+                break
+            part = batch.among(active)
+    return near, error
 
 
 def inverses(matrices: Floats, kept: Bools) -> Floats:
