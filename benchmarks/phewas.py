@@ -6,9 +6,9 @@ date. Three ways: everybody counts for every trait; exclusions as phecodes have 
 of five traits, one range in five of one sex); traits whose rarest have ten cases, so
 that some are separated and fitted by Firth's method. Ours is the whole call `phewas`.
 The peer is `statsmodels.api.Logit(...).fit()` with its defaults on each trait's people
-and columns, taken from a matrix made beforehand; it is timed on traits of evenly spaced numbers
-of cases, without the separated ones, which it cannot fit, and scaled. Threads are what
-the environment allows, the same for both.
+and columns, taken from a matrix made beforehand; it is timed on traits of evenly spaced
+numbers of cases, without the separated ones, which it cannot fit, and scaled. Threads
+are what the environment allows, the same for both.
 
 CPU seconds are told as well: beside other work they are the ones to compare.
 
