@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data, explained, widgets
+from app import data, errors, explained, widgets
 from app.charts import CASE, CONTROL, AltairChart, either, rule
 from app.state import Choice
 
@@ -108,6 +108,17 @@ def stability_plot(table: pd.DataFrame, cluster: int) -> AltairChart:
     )
     lines = [rule(x=least, dash=[3, 3]) for least, _ in MARKS if least]
     return alt.layer(*lines, bars, dots).properties(height=60 + 22 * len(shown))
+
+
+def offered(choice: Choice) -> None:
+    """What `section` draws, under a line that opens it: most visits do without."""
+    box = st.expander(
+        "Stability of all clusters", key="stability", bind="query-params",
+        icon=":material/replay:",
+    )  # fmt: skip
+    if box.open:
+        with box, errors.shown(), widgets.loading(300):
+            section(choice)
 
 
 def section(choice: Choice) -> None:

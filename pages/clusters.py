@@ -50,6 +50,4 @@ if group:
 if codes is not None:
     cluster_codes.table(choice, codes)
 group_panel.images(choice, group)
-st.subheader("Stability", anchor=False)
-with errors.shown(), widgets.loading(300):
-    stable.section(choice)
+stable.offered(choice)

@@ -41,7 +41,9 @@ CLUSTERS = [
         (4, "code", "E119"),
     ]
 ]
-SHARES = [("clusters", {"share_of": "Share of cases", "cluster": "1"})]
+SHARES = [
+    ("clusters", {"share_of": "Share of cases", "cluster": "1", "stability": "true"})
+]
 SHARES += [
     ("clusters", {"vocabulary": name, "enriched": only, "cluster": "1"})
     for name, only in (("phecode", "false"), ("phecode", "true"), ("icd10", "true"))

@@ -95,8 +95,8 @@ def test_choosing_in_the_select_box_changes_the_link(screen, done_study):
 def test_clusters_colours_by_cluster_and_by_code(screen, done_study):
     at = screen("clusters", done_study)
     assert not broke(at)
-    # percentages, the score, and stability
-    assert len(at.get("vega_lite_chart")) == 3
+    # percentages and the score; stability is asked for
+    assert len(at.get("vega_lite_chart")) == 2
     (settings, _), *others = crawl(at).maps
     assert not others
     assert settings["title"] == "Cluster"

@@ -69,7 +69,7 @@ def test_the_plot_draws_every_cluster_and_marks_the_chosen_one():
 def test_the_card_and_the_section_tell_what_the_store_holds(
     screen, done_study, cluster
 ):
-    at = screen("clusters", done_study, cluster=cluster)
+    at = screen("clusters", done_study, cluster=cluster, stability="true")
     assert not broke(at)
     true = stored(done_study).set_index("cluster").loc[int(cluster)]
     shown = {metric.label: metric for metric in at.metric}
@@ -107,7 +107,7 @@ def test_small_clusters_are_left_out(done_study, monkeypatch):
 
 def test_without_the_slot_the_rest_is_there_and_the_command(screen, own_study):
     forget(own_study)
-    at = screen("clusters", own_study)
+    at = screen("clusters", own_study, stability="true")
     assert not broke(at)
     assert crawl(at).maps
     assert any("stability/liver/mae" in warning.value for warning in at.warning)
@@ -136,7 +136,7 @@ def test_no_samples_says_which_setting(screen, own_study):
 
     edit(own_study, "[analysis]", "[analysis]\nstability_repeats = 0")
     run_study(own_study, quiet=True)
-    at = screen("clusters", own_study)
+    at = screen("clusters", own_study, stability="true")
     assert not broke(at)
     assert any("stability_repeats" in info.value for info in at.info)
     assert table_with(crawl(at), "method", "adjusted_rand") is not None
