@@ -61,8 +61,17 @@ def _seen_values(choice: Choice) -> np.ndarray:
 
 def asked() -> tuple[int, int] | None:
     """Percentiles that are lit; `None` where all, or none, are."""
-    low, high = st.session_state.get(LIT) or WHOLE
+    low, high = st.session_state.get(LIT) or _in_link()
     return None if (low, high) == WHOLE else (int(low), int(high))
+
+
+def _in_link() -> tuple[int, int]:
+    """Ends that a link gives: a map above the slider is drawn before it reads them."""
+    given = st.query_params.get_all(LIT)
+    if len(given) != 2 or not all(end.isdecimal() and len(end) < 4 for end in given):
+        return WHOLE
+    low, high = map(int, given)
+    return (low, high) if 0 <= low <= high <= 100 else WHOLE
 
 
 def lighted(choice: Choice) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import numpy as np
 import pytest
 from crawl import broke, choice, crawl, told
@@ -93,6 +96,15 @@ def test_lit_people_have_about_the_scores_that_were_asked_for():
 
 
 # ---- on the screens --------------------------------------------------------------
+def map_of(at: AppTest) -> dict[str, object]:
+    """What the browser is told of the map, beside its points."""
+    return next(
+        json.loads(element.proto.json)
+        for element in at.get("bidi_component")
+        if element.proto.component_name == "scatter"
+    )
+
+
 def test_a_range_of_the_score_stands_in_the_link_and_moves_the_slider(
     screen, done_study
 ):
@@ -100,9 +112,21 @@ def test_a_range_of_the_score_stands_in_the_link_and_moves_the_slider(
     assert not broke(at)
     assert tuple(at.slider(key="lit").value) == (80, 100)
     assert "percentiles 80 to 100" in told(at)
+    view = map_of(at)
+    assert view["highlight"] is not None
+    count = int(re.search(r"(\d+) are highlighted", view["alt"])[1])
+    assert count == pytest.approx(0.2 * view["n"], abs=12)
     at.slider(key="lit").set_value((0, 100)).run()
     assert not broke(at)
     assert "Lit:" not in told(at)
+    assert map_of(at)["highlight"] is None
+
+
+@pytest.mark.parametrize("ends", [["80"], ["90", "10"], ["a", "5"], ["0", "1000"]])
+def test_a_link_that_gives_no_range_lights_nobody(screen, done_study, ends):
+    at = screen("clusters", done_study, code="I10", lit=ends)
+    assert not broke(at)
+    assert map_of(at)["highlight"] is None
 
 
 def test_without_a_score_the_map_is_drawn_all_the_same(screen, done_study):
