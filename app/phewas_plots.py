@@ -45,7 +45,7 @@ def volcano(table: pd.DataFrame, code: str | None, *, lines: Lines) -> AltairCha
         ticks = odds_ticks(max(-low, high))
         axis = alt.Axis(
             values=[float(np.log(t)) for t in ticks if low <= np.log(t) <= high],
-            labelExpr="format(exp(datum.value), '.3~g')",
+            labelExpr="format(exp(datum.value), '.2~g')",
             labelOverlap=True,
         )
     x = alt.X(
@@ -59,12 +59,13 @@ def volcano(table: pd.DataFrame, code: str | None, *, lines: Lines) -> AltairCha
     key = None
     if len(subjects) > 1:
         key = alt.Legend(
-            orient="bottom", columns=legend_columns(3, 140), labelLimit=120,
-            symbolOpacity=1, symbolSize=90, titleLimit=400, symbolType="circle",
+            orient="bottom", columns=legend_columns(3, 118), labelLimit=95,
+            labelFontSize=10, rowPadding=0, symbolOpacity=1, symbolSize=60,
+            titleLimit=400, symbolType="circle",
         )  # fmt: skip
     chart = layers(plane, code, lines, key=key)
     rows = -(-len(subjects) // 3)  # the legend must not eat the plot
-    return chart.properties(height=HEIGHT + 50 + 20 * rows)
+    return chart.properties(height=HEIGHT + 60 + 24 * rows)
 
 
 def grouped(table: pd.DataFrame, code: str | None, *, lines: Lines) -> AltairChart:
