@@ -108,8 +108,8 @@ def _encoders(pick: Pick) -> None:
     )
     _listed(table, pick, f"encoders-{pick.name}")
     st.caption(
-        "The whole recipe made anew on each encoder, keys and folds as there. r over "
-        "the people both have; AUC is of the recipe's own code, on each encoder."
+        "The whole recipe made anew on each encoder: labels, folds and covariates are "
+        "the same. r over the people both have; AUC is of the recipe's own code."
     )
 
 

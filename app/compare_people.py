@@ -29,6 +29,23 @@ DERIVED = [
 
 
 @dataclass(frozen=True)
+class Beside:
+    """People whose counts in another organ's clusters may be known.
+
+    Attributes
+    ----------
+    sets
+        (m, n_seen) bool of the source: everybody, groups drawn before, clusters.
+    made_of
+        For each the clusters it consists of; its counts are known where the counts of
+        all of these are shown. Empty for everybody and for groups.
+    """
+
+    sets: np.ndarray
+    made_of: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
 class Who:
     """Some people, and who could have been among them.
 
@@ -45,15 +62,14 @@ class Who:
     part
         Which part they are.
     beside
-        (m, n_seen) bool of the source: groups and clusters looked at before, beside
-        which no count of this group may tell a small one; `None` for what is not drawn.
+        What no count of a drawn group may tell a small one beside; `None` for others.
     """
 
     name: str
     source: tuple[str, str] | None
     labels: np.ndarray
     part: int
-    beside: np.ndarray | None = None
+    beside: Beside | None = None
 
     @property
     def members(self) -> np.ndarray:
@@ -107,11 +123,17 @@ def group(entry: Group) -> Who:
     own = min((a.id for a in asked if a.rule == rule), default=None)
     held = [groups.members(a.rule) for a in asked if own is None or a.id < own]
     clusters = np.asarray(data.atlas_array(rule.organ, rule.encoder, "clusters"))
-    sets, _ = differencing.counted_sets(
+    sets, origin = differencing.counted_sets(
         found, clusters, np.array(held, bool).reshape(len(held), len(found))
     )
+    # groups and everybody have no clusters of which a cell would have to be shown
+    made_of = [
+        tuple(np.unique(clusters[one]).tolist()) if of < -1 else ()
+        for one, of in zip(sets, origin.tolist(), strict=True)
+    ]
     pair = (rule.organ, rule.encoder)
-    return Who(f"group {entry.name}", pair, labels, 1, beside=sets)
+    beside = Beside(sets, tuple(made_of))
+    return Who(f"group {entry.name}", pair, labels, 1, beside=beside)
 
 
 def _whole(of_seen: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -188,12 +210,23 @@ def _told_beside(who: Who, labels: np.ndarray, *, seen: np.ndarray) -> np.ndarra
         return np.zeros(columns + 1, bool)
     there = np.full(len(who.labels), columns)
     there[seen] = labels
-    rows = np.asarray(data.inputs(*who.source).seen)
+    given = data.inputs(*who.source)
+    rows = np.asarray(given.seen)
+    parts = _whole(np.asarray(given.clusters), rows)
+    hidden = hide_crossed(_crossed(parts, labels, seen=seen), figures.least())
     ones = np.ones(len(rows), np.int64)
     cells = (ones, (np.arange(len(rows)), there[rows]))
     has = sparse.csr_array(cells, shape=(len(rows), columns + 1))
-    found = who.members[rows]
-    return differencing.hide_told(found, who.beside, has, threshold=figures.least())
+    found = np.zeros(columns + 1, bool)
+    for column in range(columns + 1):
+        known = [not hidden[list(made), column].any() for made in who.beside.made_of]
+        found[column] = differencing.hide_told(
+            who.members[rows],
+            who.beside.sets[known],
+            has[:, [column]],
+            threshold=figures.least(),
+        )[0]
+    return found
 
 
 def _crossed(parts: np.ndarray, labels: np.ndarray, *, seen: np.ndarray) -> np.ndarray:

@@ -151,7 +151,8 @@ def _by_code(score: Pick, code: Pick) -> None:
         f"compare-{score.name}-{code.name}",
     )
     st.caption(
-        f"{score.name} of the cases and controls of {code.spec.trait}. Where the score "
+        f"{score.name} (N = {verdict.stated(score.score)}) of the cases and controls "
+        f"of {code.spec.trait}, as far as they have one. Where the score "
         "was made with the labels of this code the two lie apart by having been aimed "
         "at; an out-of-fold classifier says how far it holds."
     )

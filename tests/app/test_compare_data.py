@@ -307,3 +307,31 @@ def test_one_group_by_two_names_is_moved_alike(drawn):
     again = next(e for e in groups.entries(LIVER) if e.name == "the same")
     assert compare_people.group(first).key == compare_people.group(again).key
     assert compare_people.group(first).key != compare_people.group(drawn[1]).key
+
+
+def test_a_group_beside_the_clusters_within_it_tells_no_small_rest(drawn):
+    """What is left of a group's count less those of the clusters it holds."""
+    given = data.inputs("liver", "mae")
+    labels = np.asarray(given.clusters)
+    cells = {}
+    for number in range(int(labels.max()) + 1):
+        who = compare_people.cluster(Choice("liver", "mae", None, number))
+        if who is not None:
+            cells[number] = shown_of(who)
+    for entry in drawn:
+        members = groups.members(entry)
+        here = shown_of(compare_people.group(entry))
+        inside = [n for n in cells if members[labels == n].all()]
+        for column, count in here.items():
+            held = [cells[n][column] for n in inside if column in cells[n]]
+            assert count - sum(held) not in FEW or len(held) < len(inside)
+            for n in inside:
+                if column in cells[n]:
+                    assert count - cells[n][column] not in FEW
+
+
+def shown_of(who):
+    """Cluster of the kidneys → members, where it is shown."""
+    table = compare_people.elsewhere(who, ("kidney", "mae")).table
+    clear = table[table["cluster"] != POOLED]
+    return dict(zip(clear["cluster"], clear["n_both"].astype(int), strict=True))
