@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app import data, errors, gwas_data, routes
+from app import data, errors, gwas_data, routes, toasts
 from app.gwas_files import FOLDER, Group, groups, suggested
 from app.gwas_jobs import Job, Task, jobs
 from edp_core.errors import InputError
@@ -255,7 +255,10 @@ def _watch() -> None:
     """Readings that run, wait or failed; the page is drawn anew when one is done."""
     held = jobs().of(_study())
     shown = tuple(gwas_data.names())
-    if st.session_state.setdefault("_gwas_names", shown) != shown or not held:
+    before = st.session_state.setdefault("_gwas_names", shown)
+    for name in sorted(set(shown) - set(before)):
+        toasts.after(f"{name} is read.", ":material/check:")
+    if before != shown or not held:
         st.session_state["_gwas_names"] = shown
         st.rerun()
     waiting = [job for job in held if job.state == "waits"]

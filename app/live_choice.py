@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import bases, data, live_runs, recipes, state, verdict
+from app import bases, data, live_runs, recipes, state, toasts, verdict
 from app.live_runs import Asked
 from app.state import Choice
 from edp_core.recipe import SPEC, Spec, VectorSpec
@@ -184,6 +184,7 @@ def _pin(ask: Asked) -> None:
     """Keep a state in the link (in a callback, before the widgets are drawn)."""
     st.session_state["pin"] = packed(ask)
     st.session_state["compare"] = "pinned"
+    toasts.after("Pinned: later ones are compared with this.", ":material/keep:")
 
 
 def packed(ask: Asked) -> str:
