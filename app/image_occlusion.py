@@ -13,17 +13,20 @@ from app.state import Choice
 from edp_core.appraisal.exemplars import at_percentiles
 from edp_core.appraisal.occlusion import (
     Averaged,
-    Linear,
     Occlusion,
     averaged,
+    carried,
     moved,
-    weights_of,
 )
 from edp_core.appraisal.occlusion_files import read_occlusion
+from edp_core.appraisal.projection import Linear, weights_of
+from edp_core.errors import InputError
 from edp_core.phenotype import SPEC, Phenotype, adjusted_vectors
 from edp_core.recipe import CodeSpec, ColumnSpec
 
 SIZE = 120
+BEYOND = 3.0
+"""Change in SD beyond which an image without a part is unlike any (docs/science.md)."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +141,41 @@ def _figure(choice: Choice, score: Phenotype, maps: Maps, *, name: str) -> None:
             Series("map", [tones.difference(values[i], limit)]),
         ],
     )
+    _carried(choice, maps, pictures[0], name=name)
     st.caption(
-        f"R² = {maps.linear.r2:.2f}, {maps.linear.r2_left_out:.2f} of people left out",
+        f"R² = {maps.linear.r2:.2f}, {maps.linear.r2_left_out:.2f} of people left out"
+        + (". Changes beyond about 3 SD tell of images unlike any: see what is carried"
+           if limit > BEYOND else ""),
         help=explained.help("change_in_sd"),
+    )  # fmt: skip
+
+
+def _carried(choice: Choice, maps: Maps, picture: np.ndarray, *, name: str) -> None:
+    """What share of the differences between people each part carries."""
+    try:
+        share = carried(maps.linear, maps.occlusion)
+    except InputError as error:
+        st.caption(f"{error.message}; {error.hint}.")
+        return
+    limit = tones.limit_of(share.mean)
+    row, column = np.unravel_index(int(share.mean.argmax()), share.mean.shape)
+    most, se = share.mean[row, column], share.se[row, column]
+    most_told = f"{image_strip.number(most)} (SE {image_strip.number(se)})"
+    content = tones.over(picture, share.mean, limit=limit, edges=maps.occlusion.edges)
+    alt = f"Parts of the {choice.organ}: the one that carries most, {most_told}"
+    gallery(
+        Figure(
+            f"carried-{name}",
+            "What each part carries of the differences between people",
+            f"1: people no longer differ without the part; 0: as before. N = "
+            f"{share.n:,}, over their mean image; most: {most_told}. What a missing "
+            "part does to everybody alike is left aside.",
+            [Group([Tile(content, alt)])],
+            across=1,
+            scale=tones.scale(limit, title="Share of the differences"),
+            size=SIZE,
+        ),
+        key="carried",
     )
 
 

@@ -255,6 +255,22 @@ def test_a_page_is_spread_over_the_whole_group_and_seeded(opened):
     assert np.abs(place - (np.arange(24) + 0.5) / 24).max() < 2 / 24
 
 
+def test_maps_of_parts_tell_of_how_many_and_how_well(screen, done_study):
+    at = screen("phenotype", done_study, code="I10", look="Images")
+    heads = {head["name"].split("-")[0]: head for head, _ in crawl(at).galleries}
+    parts, carried = heads["parts"], heads["carried"]
+    people = len(np.unique(read_array(
+        Store(done_study / "store").at("occlusion/liver/mae"), "rows")))  # fmt: skip
+    for head in (parts, carried):
+        assert f"N = {people}" in head["said"]
+        assert head["scale"]["middle"] == "0"
+        assert head["scale"]["colours"][0] == "#00639C"
+    assert "R² = " in parts["said"]
+    titles = [group["title"] for group in parts["groups"]]
+    assert titles[:2] == ["Mean", "1st percentile"]
+    assert all("strongest at" in g["tiles"][0]["alt"] for g in parts["groups"])
+
+
 # ---- words -----------------------------------------------------------------------
 @given(st.floats(-1e9, 1e9).filter(lambda v: v == 0 or abs(v) > 1e-9))
 def test_a_value_is_told_to_two_digits(value):
