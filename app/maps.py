@@ -54,10 +54,7 @@ def options(choice: Choice) -> dict[str, str]:
     found = {"cluster": "cluster"}
     if choice.code is not None:
         found |= {"code": "code", "score": "score"}
-    for column in _columns():
-        if column in ("cluster", "code", "score"):
-            continue  # these words are taken
-        name = named(column)[0]
+    for column, name in _columns().items():
         # the link holds the name, so each is given once
         found[column] = column if name in (*found, *found.values()) else name
     return found
@@ -74,21 +71,30 @@ def named(column: str) -> tuple[str, str]:
     return name.removesuffix(f" ({unit})"), unit
 
 
-def _columns() -> list[str]:
-    """Columns with a colour scale or with levels that enough people share."""
-    keys = (str(data.study().store_path), *sorted(data.store().refs().items()))
-    return _columns_of(keys, data.study().population, figures.least())
+def _columns() -> dict[str, str]:
+    """Columns with a scale, or with levels of enough people, and their names."""
+    return _columns_of(_state())
+
+
+def _state() -> tuple[object, ...]:
+    """What all that is drawn here depends on, beside the choice."""
+    study = data.study()
+    refs = tuple(sorted(data.store().refs().items()))
+    return (str(study.store_path), refs, study.population, study.disclosure.threshold)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _columns_of(keys: tuple[object, ...], population: str, threshold: int) -> list[str]:
-    people = data.inputs().participants
-    return [
-        name
+def _columns_of(state: tuple[object, ...]) -> dict[str, str]:
+    people, least = data.inputs().participants, figures.least()
+    return {
+        name: named(name)[0]
         for name in data.known_columns()
-        if pd.api.types.is_numeric_dtype(people[name])
-        or (people[name].value_counts() >= threshold).sum() > 1
-    ]
+        if name not in ("cluster", "code", "score")  # these words are taken
+        and (
+            pd.api.types.is_numeric_dtype(people[name])
+            or (people[name].value_counts() >= least).sum() > 1
+        )
+    }
 
 
 def the_map(choice: Choice, colour: str, *, lighted: str = "") -> Map:
@@ -174,6 +180,21 @@ def colours(choice: Choice, colour: str, shown: Map) -> Colours:
     InputError
         Where the score of the code cannot be made, or there is no such column.
     """
+    state = (*_state(), st.session_state.get("_order"))
+    asked = (choice.organ, choice.encoder, choice.code, colour)
+    return _colours(state, asked, shown)
+
+
+@st.cache_resource(
+    show_spinner=False,
+    max_entries=16,
+    hash_funcs={Map: lambda shown: (shown.name, shown.x[:9].tobytes(), len(shown))},
+)
+def _colours(
+    state: tuple[object, ...], asked: tuple[str, str, str | None, str], shown: Map
+) -> Colours:
+    organ, encoder, code, colour = asked
+    choice = Choice(organ, encoder, code, None)
     if not _source(choice, colour):
         return _by_cluster(choice, shown)
     if colour == "code":

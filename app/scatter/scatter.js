@@ -2,7 +2,8 @@
 // It is sent after the other files, as one text.
 
 const plots = new WeakMap();
-const SLOW = 24, REST = 140; // ms: a picture that takes longer is thinned while it moves
+// A picture of many points that takes longer (ms) is thinned while it moves.
+const SLOW = 24, REST = 140, FEW = 20000;
 
 class Plot {
   constructor(root) {
@@ -108,7 +109,7 @@ class Plot {
     this.move();
   }
   move() {
-    this.moving = this.took > SLOW;
+    this.moving = this.took > SLOW && this.points.n > FEW;
     clearTimeout(this.rest);
     if (this.moving) this.rest = setTimeout(() => { this.moving = false; this.redraw(); }, REST);
     this.redraw();

@@ -1,4 +1,4 @@
-"""The map of points in a real browser: hover, legend, keys, files."""
+"""The map of points in a real browser: hover, legend, keys, lasso, files, phone."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def picture(visit: Visit) -> str:
 
 def legend(visit: Visit) -> list[tuple[str, list[int]]]:
     """Categories with their colours."""
-    rows = visit.page.locator("[data-part=legend] button")
+    rows = visit.page.locator(".st-key-scatter [data-part=legend] button")
     return [
         (
             row.get_attribute("title").removeprefix("Show or hide "),
@@ -90,7 +90,7 @@ def test_hover_tells_the_category_and_nobody(visit, study):
         assert spots, name
         for x, y in spots[:: max(1, len(spots) // 4)]:
             visit.page.mouse.move(box["x"] + x, box["y"] + y)
-            tip = visit.page.locator("[data-part=tip]")
+            tip = visit.page.locator(".st-key-scatter [data-part=tip]")
             expect(tip).to_be_visible()
             text = tip.inner_text()
             assert re.fullmatch(r"Cluster (\d+|small)", text)
@@ -99,7 +99,7 @@ def test_hover_tells_the_category_and_nobody(visit, study):
     assert {f"Cluster {name}" for name, _ in legend(visit)} == seen
     assert names_nobody(visit.text(), eids)
     visit.page.mouse.move(box["x"] + 2, box["y"] + 2)
-    expect(visit.page.locator("[data-part=tip]")).to_be_hidden()
+    expect(visit.page.locator(".st-key-scatter [data-part=tip]")).to_be_hidden()
 
 
 def test_the_legend_hides_and_shows_a_category(visit):
@@ -107,13 +107,28 @@ def test_the_legend_hides_and_shows_a_category(visit):
     before = picture(visit)
     button = visit.page.get_by_role("button", name=re.compile(rf"^{name}\b")).first
     button.click()
+    visit.page.mouse.move(5, 5)  # what is pointed at dims the others
     expect(button).to_have_attribute("aria-pressed", "false")
     picture(visit)
     assert not canvas.evaluate(PIXELS, colour)
     other = legend(visit)[1][1]
     assert canvas.evaluate(PIXELS, other), "the others stay"
     button.click()
+    visit.page.mouse.move(5, 5)
     expect(button).to_have_attribute("aria-pressed", "true")
+    assert picture(visit) == before
+
+
+def test_pointing_at_a_category_dims_the_others(visit):
+    canvas, categories = canvas_of(visit), legend(visit)
+    name, colour = categories[0]
+    before = picture(visit)
+    visit.page.get_by_role("button", name=re.compile(rf"^{name}\b")).first.hover()
+    picture(visit)
+    assert canvas.evaluate(PIXELS, colour)
+    for _, other in categories[1:]:
+        assert not canvas.evaluate(PIXELS, other)
+    visit.page.mouse.move(5, 5)
     assert picture(visit) == before
 
 
@@ -143,7 +158,7 @@ def test_the_files_hold_what_is_drawn(visit, study, tmp_path):
     files = {}
     for kind in ("SVG", "PNG"):
         with visit.page.expect_download() as waiting:
-            visit.page.locator(f"[data-part={kind.lower()}]").click()
+            visit.page.locator(f".st-key-scatter [data-part={kind.lower()}]").click()
         held = waiting.value
         assert held.suggested_filename == f"umap-liver-mae-cluster.{kind.lower()}"
         files[kind] = tmp_path / held.suggested_filename
@@ -156,6 +171,7 @@ def test_the_files_hold_what_is_drawn(visit, study, tmp_path):
     assert drawn == len(labels) - hidden
     said = [t.text for t in tree.iter(f"{space}text")]
     assert {"UMAP 1", "UMAP 2", "Cluster"} <= set(said)
+    assert f"N = {len(labels):,}" in said
     rows = [text for text in said if re.fullmatch(r"\S+ \(([\d,]+|hidden)\)", text)]
     assert len(rows) == len(names) - 1
     assert not any(text.startswith(f"{gone[0]} (") for text in rows)
@@ -164,11 +180,141 @@ def test_the_files_hold_what_is_drawn(visit, study, tmp_path):
         pixels = np.asarray(image.convert("RGBA")).astype(int)
     assert (pixels[..., 3] == 255).all(), "it has a ground of its own"
     box = canvas_of(visit).bounding_box()
-    assert pixels.shape[1] > box["width"]
+    assert pixels.shape[1] > 2 * box["width"], "twice as fine as the screen"
     for name, colour in names:
-        # points are a little transparent, the dots of the legend are not
         near = (np.abs(pixels[..., :3] - colour).sum(axis=2) < 3).sum()
         assert (near > 0) == (name != gone[0]), name
+
+
+def draw(visit: Visit, *, wide: float = 0.2) -> None:
+    """A lasso around a part of the map, with the mouse."""
+    page, box = visit.page, canvas_of(visit).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.locator(".st-key-scatter [data-part=lasso]").click()
+    page.mouse.move(x + box["width"] * wide, y)
+    page.mouse.down()
+    for turn in np.linspace(0, 2 * np.pi, 40):
+        page.mouse.move(
+            x + box["width"] * wide * np.cos(turn),
+            y + box["height"] * wide * np.sin(turn),
+        )
+    page.mouse.up()
+    visit.settle()
+
+
+OVER = """() => { const c = document.querySelector(".st-key-scatter")
+    .querySelector("*").parentElement, find = (e) => e.shadowRoot?.querySelector(
+    "[data-part=over]") ?? [...e.children].map(find).find(Boolean);
+  const over = find(c), pixels = over.getContext("2d")
+    .getImageData(0, 0, over.width, over.height).data;
+  let held = 0;
+  for (let i = 3; i < pixels.length; i += 4) if (pixels[i] > 200) held++;
+  return held; }"""
+"""Pixels drawn over the points."""
+
+
+@pytest.fixture
+def bare(visit: Visit) -> Visit:
+    """Without names on the map, so that what lies over it was drawn by hand."""
+    visit.page.locator(".st-key-scatter [data-part=names]").click()
+    picture(visit)
+    assert visit.page.evaluate(OVER) == 0
+    return visit
+
+
+def test_a_lasso_is_heard_and_its_outline_comes_back(bare):
+    painted_points = picture(bare)
+    draw(bare, wide=0.45)
+    assert bare.page.evaluate(OVER) > 100, "the server sent the outline back"
+    assert picture(bare) == painted_points, "points stay as they are"
+    assert "in the group" in bare.text() or "N = " in bare.text()
+
+
+def test_keys_draw_a_box_and_a_lasso(bare):
+    press = bare.page.keyboard.press
+    canvas_of(bare).focus()
+    press("b")
+    status = bare.page.locator(".st-key-scatter [data-part=status]")
+    expect(status).to_contain_text("Enter takes it")
+    picture(bare)
+    first = bare.page.evaluate(OVER)
+    assert first > 100
+    press("Shift+ArrowRight")
+    press("Shift+ArrowDown")
+    picture(bare)
+    assert bare.page.evaluate(OVER) > first, "it is larger"
+    press("Escape")
+    picture(bare)
+    assert bare.page.evaluate(OVER) == 0
+    press("l")
+    for keys in (["ArrowLeft"] * 9, ["ArrowUp"] * 9, ["ArrowRight"] * 18):
+        press("Space")
+        for key in keys:
+            press(key)
+    press("Enter")
+    bare.settle()
+    picture(bare)
+    assert bare.page.evaluate(OVER) > 30, "the outline of a lasso drawn with keys"
+
+
+def test_contours_are_drawn_and_saved(bare, tmp_path):
+    bare.page.locator(".st-key-scatter [data-part=contours]").click()
+    picture(bare)
+    assert bare.page.evaluate(OVER) > 300
+    with bare.page.expect_download() as waiting:
+        bare.page.locator(".st-key-scatter [data-part=svg]").click()
+    waiting.value.save_as(tmp_path / "map.svg")
+    tree = ET.parse(tmp_path / "map.svg").getroot()
+    lines = [path for path in tree.iter() if path.get("stroke-opacity")]
+    assert len(lines) == 4
+
+
+def test_a_scale_has_a_bar_and_the_dark_theme_other_colours(chromium, server):
+    seen = {}
+    for scheme in ("light", "dark"):
+        context = chromium.new_context(viewport=SIZE, color_scheme=scheme)
+        opened = Visit(context, server)
+        opened.go("/clusters?colour=BMI")
+        canvas_of(opened).wait_for()
+        bar = opened.page.locator(".st-key-scatter [data-part=legend] .steps i")
+        expect(bar.first).to_be_visible()
+        seen[scheme] = bar.first.evaluate("e => getComputedStyle(e).backgroundColor")
+        assert (
+            "kg/m²"
+            in opened.page.locator(".st-key-scatter [data-part=legend]").inner_text()
+        )
+        text = canvas_of(opened).get_attribute("aria-label")
+        assert "by BMI (kg/m²)" in text
+        assert not opened.errors
+        context.close()
+    assert seen["light"] != seen["dark"]
+
+
+def test_a_phone_has_the_legend_below_and_two_fingers_zoom(chromium, server):
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    opened = Visit(context, server)
+    opened.go("/clusters")
+    canvas = canvas_of(opened)
+    canvas.wait_for()
+    canvas.scroll_into_view_if_needed()
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = canvas.bounding_box()
+    below = opened.page.locator(".st-key-scatter [data-part=legend]").bounding_box()
+    assert below["y"] > box["y"] + box["height"]
+    home = picture(opened)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    opened.page.touchscreen.tap(x, y)
+    session = context.new_cdp_session(opened.page)
+    for i, kind in enumerate(["touchStart", *["touchMove"] * 9, "touchEnd"]):
+        apart = 20 + 6 * i
+        at = [] if kind == "touchEnd" else [x - apart, x + apart]
+        fingers = [{"x": px, "y": y, "id": n} for n, px in enumerate(at)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+    assert picture(opened) != home
+    assert not opened.errors
+    context.close()
 
 
 def alone(point: dict, points: list[dict]) -> bool:
