@@ -60,6 +60,9 @@ def choose(choice: Choice) -> Source | None:
     options = [OF_DESIGN] if token else []
     options += [OF_CODE] if choice.code is not None else []
     options += list(held)
+    if choice.code is None:
+        # where codes cannot be read, it is that which is to be told
+        data.vocabularies(choice.organ, choice.encoder)
     if not options:
         return None
     picked = st.selectbox(

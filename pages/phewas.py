@@ -2,12 +2,21 @@
 
 import streamlit as st
 
-from app import guards, phewas_data, phewas_source, phewas_view, routes, state, widgets
+from app import (
+    guards,
+    phewas_data,
+    phewas_source,
+    phewas_view,
+    routes,
+    state,
+    vocabulary,
+    widgets,
+)
 
 choice = state.choice()
 phewas_source.remembered()
 widgets.title("PheWAS", choice)
-guards.need("cohort", "phenome")
+guards.need("phenome", f"scan/{choice.organ}/{choice.encoder}")
 first, second = st.columns([2, 3], gap="medium")
 with first:
     source = phewas_source.choose(choice)
@@ -24,11 +33,11 @@ with second:
 table = phewas_data.phewas(source.spec, chosen)
 people, lost = phewas_data.counted(source.spec)
 st.caption(
-    f"**{source.title}** · N = {people:,} · left out for want of a covariate: {lost} · "
+    f"**{vocabulary.plain(source.title)}** · N = {people:,} · left out for want of a covariate: {lost} · "
     "effects are for one SD of the phenotype"
 )
 for note in table.attrs["notes"]:
-    st.caption(f":material/info: Covariates: {note}.")
+    st.caption(f":material/info: Covariates: {vocabulary.plain(note)}.")
 view = phewas_view.look(table)
 phewas_view.plots(view, choice, source.name)
 st.subheader("All outcomes", anchor=False)
