@@ -14,15 +14,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from plink_files import lines, write_bed
+from safetensors.torch import save_file
 
 from edp_core.artifacts import VERSIONS, read_cohort, read_phenome, write_embedding
+from edp_core.settings.encoders import MaeEncoder
 from edp_core.slices import open_slices
 from edp_core.store import Recipe, Store, read_array, read_table
 from edp_core.study import load_study
 from edp_core.vectors.embedding import Embedding
 from precompute import analyse
+from precompute.encoders.mae import MaskedAutoencoder
 from precompute.jobs import Jobs
+from precompute.occlusion import make_occlusion
 from precompute.steps import do
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -35,6 +40,7 @@ KINDS = (
     "scan",
     "enrichment",
     "stability",
+    "occlusion",
     "genotypes",
     "basis",
 )
@@ -142,6 +148,24 @@ def make_embedding(rows):
     return Embedding(rows, (clump + step).astype(np.float32))
 
 
+def make_encoder(folder):
+    """An encoder whose weights are waves: no random generator needed."""
+    settings = MaeEncoder(method="mae", size="tiny", patch=8, depth=2, pooling="mean")
+    model = MaskedAutoencoder(settings, channels=2, image_size=24)
+    weights = {}
+    for place, (name, values) in enumerate(sorted(model.state_dict().items())):
+        wave = torch.sin(torch.arange(values.numel()) * (1.3 + 0.01 * place))
+        weights[name] = 0.1 * wave.reshape(values.shape).contiguous()
+    folder.mkdir()
+    save_file(weights, folder / "weights.safetensors")
+    config = {
+        "method": "mae", "settings": settings.model_dump(), "channels": 2,
+        "image_size": 24, "mean": [128.0, 128.0], "sd": [64.0, 64.0],
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    return settings
+
+
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """Kind → what its step made of the tiny input."""
@@ -161,10 +185,11 @@ def outputs(tmp_path_factory):
     for slot in ("genotypes", "basis/liver/mae"):
         do(jobs, jobs.make(slot), report=lambda *_: None)
     genotypes, basis = store.at("genotypes"), store.at("basis/liver/mae")
-    atlas, scan, enrichment, stability = (
-        folder / kind for kind in ("atlas", "scan", "enrichment", "stability")
+    atlas, scan, enrichment, stability, occlusion = (
+        folder / kind
+        for kind in ("atlas", "scan", "enrichment", "stability", "occlusion")
     )
-    for path in (atlas, scan, enrichment, stability):
+    for path in (atlas, scan, enrichment, stability, occlusion):
         path.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         # UMAP differs between processors, and it is for looking only
@@ -182,6 +207,11 @@ def outputs(tmp_path_factory):
         embedding, read_array(atlas, "clusters"),
         (read_array(atlas, "knn_indices"), read_array(atlas, "knn_distances")),
         analysis=study.analysis, folder=stability,
+    )  # fmt: skip
+    encoder = make_encoder(folder / "encoder")
+    make_occlusion(
+        images, folder / "encoder", encoder, clusters=read_array(atlas, "clusters"),
+        analysis=study.analysis, folder=occlusion,
     )  # fmt: skip
     scores = read_array(atlas, "pc_scores")
     return {
@@ -205,6 +235,12 @@ def outputs(tmp_path_factory):
         "enrichment": digest(read_table(enrichment, "enrichment")),
         "stability": digest(
             read_table(stability, "stability"), read_table(stability, "comparison")
+        ),
+        "occlusion": digest(
+            *(read_array(occlusion, name) for name in ("rows", "sides", "shares",
+                                                       "edges")),
+            read_array(occlusion, "plain")[0, :8],
+            np.abs(read_array(occlusion, "changes")[0], dtype=float).sum(axis=1),
         ),
         "genotypes": digest(
             *(read_table(genotypes, name) for name in ("variants", "people",
