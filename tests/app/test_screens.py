@@ -24,15 +24,15 @@ def test_overview_says_what_the_study_holds(screen, done_study):
     assert all(m.value != "—" for m in at.metric)
     assert len(at.get("vega_lite_chart")) == 1  # training loss
     # thumbnails, and the contact sheet of what was left out
-    assert len(at.get("imgs")) + len(at.get("image")) == 2
+    assert len(crawl(at).galleries) == 2
     assert "Left out" in [block.value for block in at.subheader]
 
 
 def test_overview_shows_images_only_where_the_study_allows_it(screen, own_study):
     edit(own_study, "images = true", "images = false")
     at = screen("overview", own_study)
+    assert not crawl(at).galleries
     assert not at.get("imgs")
-    assert not at.get("image")
 
 
 def test_diseases_shows_the_chosen_code(screen, done_study):
