@@ -33,8 +33,8 @@ with second:
 table = phewas_data.phewas(source.spec, chosen)
 people, lost = phewas_data.counted(source.spec)
 st.caption(
-    f"**{vocabulary.plain(source.title)}** · N = {people:,} · left out for want of a covariate: {lost} · "
-    "effects are for one SD of the phenotype"
+    f"**{vocabulary.plain(source.title)}** · N = {people:,} · left out for want of a "
+    f"covariate: {lost} · effects are for one SD of the phenotype"
 )
 for note in table.attrs["notes"]:
     st.caption(f":material/info: Covariates: {vocabulary.plain(note)}.")

@@ -113,7 +113,7 @@ def test_what_was_designed_last_goes_before_what_the_session_had(
     at.switch_page("../pages/phenotype.py").run()
     at.selectbox(key="column").set_value("age_years").run()
     at.switch_page("../pages/phewas.py").run()
-    assert "column, age_years" in told(at)
+    assert r"column, age\_years" in told(at)
 
 
 def test_a_phenotype_of_the_basket_and_a_link_after_it_is_gone(
