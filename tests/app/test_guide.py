@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app import guide, tour
 from app.routes import SCREENS
@@ -59,10 +60,19 @@ def test_the_keys_are_named_and_the_first_screen_too(screen, done_study):
     assert sent["keys"][0] == ["/", "Search for a code"]
 
 
-def test_the_glossary_opens_and_is_searched(screen, done_study):
+def test_the_glossary_opens(screen, done_study):
     at = screen("export", done_study)
     at.button(key="glossary").click().run()
     assert any("DeLong" in text.value for text in at.markdown)
+
+
+def test_the_glossary_is_searched():
+    def page() -> None:
+        from app import explained
+
+        explained.glossary()
+
+    at = AppTest.from_function(page).run()
     at.text_input(key="glossary_sought").set_value("jaccard").run()
     found = [text.value for text in at.markdown if "doi" in text.value]
     assert len(found) == 1

@@ -198,9 +198,9 @@ def undo_of(at: AppTest) -> str:
 
 def test_clearing_the_basket_is_undone_step_by_step(screen, own_study):
     at = screen("phenotype", own_study, code="I10")
-    keep(at, "first")
-    keep(at, "second")
-    assert "second" in undo_of(at)
+    keep(at, "score_one")
+    keep(at, "score_two")
+    assert "score_two" in undo_of(at)
     at.switch_page("../pages/export.py").run()
     at.button(key="clear").click().run()
     assert "The basket is empty" in told(at)
@@ -208,9 +208,9 @@ def test_clearing_the_basket_is_undone_step_by_step(screen, own_study):
     at.button(key="undo").click().run()
     assert not broke(at)
     everything = crawl(at).everything
-    assert "cards/first.json" in everything
-    assert "cards/second.json" in everything
+    assert "cards/score_one.json" in everything
+    assert "cards/score_two.json" in everything
     assert any("2 phenotypes are in the basket" in t.value for t in at.toast)
     at.button(key="undo").click().run()  # the second was added last
-    assert "second" not in crawl(at).everything
-    assert "first" in crawl(at).everything
+    assert "score_two" not in crawl(at).everything
+    assert "score_one" in crawl(at).everything
