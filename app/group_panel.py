@@ -178,11 +178,10 @@ def _buttons(choice: Choice, looked: Looked | None, *, drawn: bool) -> None:
                 "Score by distance to its mean",
                 key="group_score",
                 icon=":material/tune:",
-                on_click=lambda: st.session_state.update(method="Group"),
                 help="Opens the screen Phenotype with the method Group.",
             )
         ):
-            routes.go("phenotype")
+            routes.go("phenotype", method="Group")
         if group_steps.can_undo():
             st.button(
                 "Undo",

@@ -32,9 +32,9 @@ def link(name: str, text: str) -> None:
     st.page_link(_page(name), label=text)
 
 
-def go(name: str) -> None:
-    """Open a screen; what the link holds goes along."""
-    st.switch_page(_page(name), query_params={})
+def go(name: str, **choices: str) -> None:
+    """Open a screen; what the link holds goes along, with what is chosen on it."""
+    st.switch_page(_page(name), query_params=choices)
 
 
 def _page(name: str) -> StreamlitPage:

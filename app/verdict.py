@@ -13,6 +13,7 @@ from app import charts, data, explained, figures, widgets
 from edp_core.appraisal.control import control_score
 from edp_core.disclosure import about, is_small, near
 from edp_core.exclusions import known_counts
+from edp_core.export import wording
 from edp_core.phenotype import Phenotype
 from edp_core.recipe import (
     AxisSpec,
@@ -20,6 +21,7 @@ from edp_core.recipe import (
     ClusterSpec,
     CodeSpec,
     ColumnSpec,
+    GroupSpec,
     GuidedSpec,
     IslandSpec,
     Labels,
@@ -182,6 +184,8 @@ def warnings(spec: Spec) -> list[str]:
             )
     if isinstance(spec, ClusterSpec | IslandSpec):
         found = [_of_likeness(spec)]
+    if isinstance(spec, GroupSpec):
+        found = ["Higher = more like the group.", *wording.warnings(spec, {})]
     if isinstance(spec, ClusterSpec) and spec.labels.share < 1:
         found.append(_CHOSEN[spec.chosen_with] + _CONTROL)
     if isinstance(spec, ClassifierSpec) and spec.score == "held-out":

@@ -65,9 +65,10 @@ def test_a_lasso_becomes_a_group_a_score_and_an_export(screen, own_study, umap):
 
     press(at, "group_score")
     assert not broke(at)
-    assert at.segmented_control(key="method").value == "Group"
     # what the page switch does in a browser a link does here
     at = screen("phenotype", own_study, group="left side", method="Group")
+    assert at.segmented_control(key="method").value == "Group"
+    assert any("more like the group" in info.value for info in at.info)
     next(b for b in at.button if b.form_id == "keep").click().run()
     [kept] = Basket(own_study / "store").entries()
     assert kept.spec.method == "group"
