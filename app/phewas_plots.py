@@ -159,9 +159,9 @@ def _quoted(name: str) -> str:
 
 
 def odds_ticks(width: float) -> list[float]:
-    """Round odds ratios on both sides of 1."""
-    sides = [1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100]
-    if width > 1:
-        sides = [1.5, 2, 3, 5, 10, 20, 50, 100]
-    inside = [side for side in sides if np.log(side) < width]
+    """A few round odds ratios on both sides of 1, up to e to the ``width``."""
+    wide = (2, 5, 10, 20, 50, 100)
+    steps = ((0.2, (1.05, 1.1, 1.15)), (0.5, (1.2, 1.5)), (1.1, (1.5, 2, 3)))
+    sides = next((found for most, found in steps if width < most), wide)
+    inside = [float(side) for side in sides if np.log(side) < width]
     return [*(1 / side for side in inside[::-1]), 1.0, *inside]
