@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from edp_core.errors import InputError
 from edp_core.slices import Slices, open_slices
+from edp_core.slices import as_shown as as_shown
 from edp_core.store import Store, read_array, read_table
 from edp_core.vectors.embedding import first_imaging
 
@@ -65,27 +66,6 @@ class Mean:
     sd: NDArray[np.float32]
     n: int
     effective: float
-
-
-def as_shown(slices: np.ndarray) -> NDArray[np.uint8]:
-    """Stored values as colours, the same way for all images.
-
-    Parameters
-    ----------
-    slices
-        (…, C) uint8, or float16 in 0–1.
-
-    Returns
-    -------
-    (…, 3) uint8. One channel is grey; of two the first is red, the second green and
-    blue; of more the first three are red, green and blue. The square root of a
-    volume's values is shown, since the fat of a liver is far below its water.
-    """
-    order = {1: [0, 0, 0], 2: [0, 1, 1]}.get(slices.shape[-1], [0, 1, 2])
-    if slices.dtype != np.uint8:
-        root = np.sqrt(np.asarray(slices, np.float32))
-        slices = np.rint(255 * root).astype(np.uint8)
-    return np.ascontiguousarray(slices[..., order])
 
 
 class Pixels:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edp_core.errors import MissingArtifactError
 
@@ -65,3 +66,24 @@ def open_slices(folder: Path) -> Slices:
             f"delete {folder} and run: python -m precompute run STUDY",
         )
     return Slices([np.load(f, mmap_mode="r", allow_pickle=False) for f in files])
+
+
+def as_shown(slices: np.ndarray) -> NDArray[np.uint8]:
+    """Stored values as colours, the same way for all images.
+
+    Parameters
+    ----------
+    slices
+        (…, C) uint8, or float16 in 0–1.
+
+    Returns
+    -------
+    (…, 3) uint8. One channel is grey; of two the first is red, the second green and
+    blue; of more the first three are red, green and blue. The square root of a
+    volume's values is shown, since the fat of a liver is far below its water.
+    """
+    order = {1: [0, 0, 0], 2: [0, 1, 1]}.get(slices.shape[-1], [0, 1, 2])
+    if slices.dtype != np.uint8:
+        root = np.sqrt(np.asarray(slices, np.float32))
+        slices = np.rint(255 * root).astype(np.uint8)
+    return np.ascontiguousarray(slices[..., order])
