@@ -85,6 +85,8 @@ function follow() {
   const card = host.shadowRoot.querySelector("[data-part=card]");
   const light = host.shadowRoot.querySelector("[data-part=light]");
   const step = guide.steps[guide.at];
+  if (step && here() === step.screen) guide.arrived = true;
+  else if (step && guide.arrived) return close(); // who goes on alone needs no tour
   const node = step && here() === step.screen ? found(step.target) : null;
   if (node && guide.shown !== node) {
     guide.shown = node;
@@ -110,6 +112,7 @@ function open(at, focus = true) {
   guide.help = false;
   guide.at = at;
   guide.shown = null;
+  guide.arrived = false;
   const step = guide.steps[at];
   const link = links()[screens().indexOf(step.screen)];
   if (link && here() !== step.screen) link.click();
