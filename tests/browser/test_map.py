@@ -295,9 +295,10 @@ def test_a_phone_has_the_legend_below_and_two_fingers_zoom(chromium, server):
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
     opened = Visit(context, server)
-    opened.go("/clusters")
+    opened.page.goto(f"{server}/clusters")  # its sidebar is folded away
     canvas = canvas_of(opened)
     canvas.wait_for()
+    opened.settle()
     canvas.scroll_into_view_if_needed()
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
     box = canvas.bounding_box()
