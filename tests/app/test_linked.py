@@ -212,5 +212,5 @@ def test_clearing_the_basket_is_undone_step_by_step(screen, own_study):
     assert "cards/score_two.json" in everything
     assert any("2 phenotypes are in the basket" in t.value for t in at.toast)
     at.button(key="undo").click().run()  # the second was added last
-    assert "score_two" not in crawl(at).everything
-    assert "score_one" in crawl(at).everything
+    assert "cards/score_two.json" not in crawl(at).everything
+    assert "cards/score_one.json" in crawl(at).everything
