@@ -23,19 +23,6 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 from session import FLAGS, IDLE, ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-IDLE = """() => { const app = document.querySelector('[data-testid=stApp]');
-  return app && app.dataset.testScriptState === 'notRunning' &&
-    !document.querySelector('[data-stale=true], [data-testid=stSkeleton]'); }"""
 SIZES = (45_714, 500_000)
 APP = """
 import time
