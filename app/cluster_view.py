@@ -80,6 +80,7 @@ def card(choice: Choice, here: pd.DataFrame) -> None:
 
 
 def line(row: pd.Series) -> str:
+    """A code as the card lists it: name, odds ratios and N."""
     name = vocabulary.label(str(row["code"]), {str(row["code"]): str(row["name"])})
     adjusted = row.get("adjusted_or")
     beside = "" if pd.isna(adjusted) else f", adjusted {adjusted:.2f}"

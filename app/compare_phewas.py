@@ -113,9 +113,12 @@ def _wide(long: pd.DataFrame) -> pd.DataFrame:
         values=["beta", "log10p", "log10q"],
         sort=False,
     )
-    order = table["log10p"].max(axis=1).sort_values(ascending=False).index
+    strongest = pd.DataFrame(table["log10p"]).max(axis=1)
+    order = strongest.sort_values(ascending=False).index
     table = table.loc[order]
-    table.columns = [f"{value} · {name}" for value, name in table.columns]
+    table.columns = [
+        f"{value} · {name}" for value, name in table.columns.to_flat_index()
+    ]
     names = list(dict.fromkeys(long["phenotype"]))
     wanted = [f"{v} · {n}" for n in names for v in ("beta", "log10p", "log10q")]
     return table[[c for c in wanted if c in table]].reset_index()
@@ -210,8 +213,8 @@ def _matrix(names: list[str], long: pd.DataFrame, choice: Choice) -> None:
         return
     order = list(codes)
     label = {
-        row.code: _label(row.code, str(row.name_))
-        for row in plain.rename(columns={"name": "name_"}).itertuples()
+        code: _label(str(code), str(name))
+        for code, name in zip(plain["code"], plain["name"], strict=True)
     }
     shown = long[long["code"].isin(order)].assign(
         label=lambda t: t["code"].map(label),

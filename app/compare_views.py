@@ -254,7 +254,7 @@ def confounders(chosen: Sequence[Pick]) -> None:
     st.dataframe(
         shown,
         hide_index=True,
-        column_config={"phenotype": "Phenotype"} | _radar_columns(),
+        column_config={**_radar_columns(), "phenotype": "Phenotype"},
         placeholder=widgets.HIDDEN,
     )
     widgets.hidden_note(pd.DataFrame(shown), "n_known")

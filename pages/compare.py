@@ -1,5 +1,7 @@
 """Compare: phenotypes against each other, and the same people in other organs."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app import (
@@ -17,7 +19,7 @@ choice = state.choice()
 widgets.title("Compare", choice)
 guards.need(f"atlas/{choice.organ}/{choice.encoder}")
 chosen = compare_picks.picks(choice)
-VIEWS = {
+VIEWS: dict[str, Callable[[], None]] = {
     "Two phenotypes": lambda: compare_views.two(chosen),
     "Correlations": lambda: compare_views.pairs(chosen),
     "Confounders": lambda: compare_views.confounders(chosen),

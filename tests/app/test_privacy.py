@@ -237,7 +237,7 @@ def test_the_export_shows_no_id(screen, own_study, eids, fullest):
     at.switch_page("../pages/export.py").run()
     assert table_with(crawl(at), "file", "what").shape[0] > 5
     check(at, eids)
-    at.button[-1].click().run()
+    next(b for b in at.button if b.label.startswith("Write")).click().run()
     check(at, eids)
     for hidden in ("studio.db", "audit.log"):
         content = (own_study / "store" / hidden).read_bytes()
