@@ -116,9 +116,7 @@ def _wide(long: pd.DataFrame) -> pd.DataFrame:
     strongest = pd.DataFrame(table["log10p"]).max(axis=1)
     order = strongest.sort_values(ascending=False).index
     table = table.loc[order]
-    table.columns = [
-        f"{value} · {name}" for value, name in table.columns.to_flat_index()
-    ]
+    table.columns = [" · ".join(map(str, pair)) for pair in table.columns]
     names = list(dict.fromkeys(long["phenotype"]))
     wanted = [f"{v} · {n}" for n in names for v in ("beta", "log10p", "log10q")]
     return table[[c for c in wanted if c in table]].reset_index()
