@@ -27,7 +27,8 @@ def warm() -> None:
 
     Whatever is missing there a screen tells, with what to do; here it is passed over.
     """
-    from app import bases, data, recipes, routes  # slow: two seconds
+    from app import data, recipes, routes
+    from app.live import bases  # slow: two seconds
     from app.state import Choice
 
     assert routes.SCREENS

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import enriched, glance, vocabulary
+from app import glance, vocabulary
+from app.clusters import enriched
 from app.glance import Glance
 from edp_core.artifacts import is_stale, read_inputs
 from edp_core.disclosure import disclose, hide_partition

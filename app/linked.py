@@ -16,17 +16,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import (
-    charts,
-    data,
-    figures,
-    lit,
-    recipes,
-    routes,
-    state,
-    vocabulary,
-    widgets,
-)
+from app import data, figures, lit, recipes, routes, state, vocabulary, widgets
+from app.plots import charts
 from app.scatter import Colours, Map
 from app.state import Choice
 from edp_core.errors import InputError

@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from app import charts, figures
+from app import figures
+from app.plots import charts
 from app.scatter.shown import MOST, Category, Colours
 from edp_core import disclosure
 

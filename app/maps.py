@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import charts, data, figures, recipes, widgets
+from app import data, figures, recipes, widgets
 from app.map_colours import by_level, partition, scale
+from app.plots import charts
 from app.scatter.shown import Category, Colours, Map
 from app.state import Choice
 from edp_core import disclosure

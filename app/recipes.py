@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app import data
-from app.group_store import Asked
+from app.groups.store import Asked
 from app.state import Choice
 from edp_core.artifacts import clustering_of
 from edp_core.recipe import (

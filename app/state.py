@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from app import data, group_box, vocabulary
+from app import data, vocabulary
+from app.groups import box as group_box
 from edp_core.errors import MissingArtifactError
 
 

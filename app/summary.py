@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import charts, data, explained, figures, linked, routes, state, widgets
+from app import data, explained, figures, linked, routes, state, widgets
+from app.plots import charts
 from app.state import Choice
 from edp_core.checkout import describe_encoder, told_of_adoption
 from edp_core.disclosure import mask_count

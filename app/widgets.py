@@ -13,9 +13,9 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from streamlit.elements.lib.skeleton_placeholder import SkeletonPlaceholder
 
 from app import data, explained, state
-from app.charts import AltairChart
+from app.plots.charts import AltairChart
+from app.plots.vega import spec_of
 from app.state import Choice
-from app.vega import spec_of
 
 HIDDEN = "—"
 """How a hidden count is written."""

@@ -88,8 +88,8 @@ def plot(root: Path) -> dict[str, float]:
 
     First it is read, then the charts are made to what the browser gets.
     """
-    from app.manhattan import manhattan
-    from app.qq_plot import qq_plot
+    from app.plots.manhattan import manhattan
+    from app.plots.qq_plot import qq_plot
     from edp_core.gwas.inflation import band
     from edp_core.gwas.loci import GENOME_WIDE
     from edp_core.gwas.results_store import read_gwas, region

@@ -2,22 +2,14 @@
 
 import streamlit as st
 
-from app import (
-    cluster_codes,
-    cluster_view,
-    data,
-    errors,
-    group_codes,
-    group_panel,
-    group_steps,
-    guards,
-    image_clusters,
-    linked,
-    maps,
-    state,
-    widgets,
-)
-from app import stability as stable
+from app import data, errors, guards, linked, maps, state, widgets
+from app.clusters import codes as cluster_codes
+from app.clusters import stability as stable
+from app.clusters import view as cluster_view
+from app.groups import codes as group_codes
+from app.groups import panel as group_panel
+from app.groups import steps as group_steps
+from app.images import clusters as image_clusters
 
 choice = state.choice()
 widgets.title("Clusters", choice)

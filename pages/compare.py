@@ -4,15 +4,21 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import (
-    compare_again,
-    compare_elsewhere,
-    compare_phewas,
-    compare_picks,
-    compare_views,
-    guards,
-    state,
-    widgets,
+from app import guards, state, widgets
+from app.compare import (
+    again as compare_again,
+)
+from app.compare import (
+    elsewhere as compare_elsewhere,
+)
+from app.compare import (
+    phewas as compare_phewas,
+)
+from app.compare import (
+    picks as compare_picks,
+)
+from app.compare import (
+    views as compare_views,
 )
 
 choice = state.choice()

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from app import (
-    charts,
     data,
     figures,
     guards,
@@ -14,7 +13,8 @@ from app import (
     vocabulary,
     widgets,
 )
-from app.auc_plot import auc_plot
+from app.plots import charts
+from app.plots.auc_plot import auc_plot
 
 choice = state.choice()
 widgets.title("Diseases", choice)

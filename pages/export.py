@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from app import data, halving, handover, lines, routes, widgets
+from app import data, routes, widgets
 from app.basket import Basket
+from app.export import halving, handover, lines
 
 study = data.study()
 widgets.title("Export")

@@ -2,7 +2,22 @@
 
 import streamlit as st
 
-from app import gwas_data, gwas_every, gwas_pair, gwas_reading, gwas_run, widgets
+from app import widgets
+from app.gwas import (
+    data as gwas_data,
+)
+from app.gwas import (
+    every as gwas_every,
+)
+from app.gwas import (
+    pair as gwas_pair,
+)
+from app.gwas import (
+    reading as gwas_reading,
+)
+from app.gwas import (
+    run as gwas_run,
+)
 
 widgets.title("GWAS")
 names = gwas_data.names()

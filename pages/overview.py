@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import contact_sheet, data, errors, sample_images, state, summary, widgets
+from app import data, errors, state, summary, widgets
+from app.images import contact_sheet, sample_images
 
 study, choice = data.study(), state.choice()
 widgets.title(study.name)

@@ -2,17 +2,9 @@
 
 import streamlit as st
 
-from app import (
-    appraisal,
-    data,
-    design,
-    errors,
-    guards,
-    live_gwas,
-    state,
-    verdict,
-    widgets,
-)
+from app import data, errors, guards, state, widgets
+from app.live import gwas as live_gwas
+from app.phenotype import appraisal, design, verdict
 from edp_core.errors import EdpError
 
 choice = state.choice()

@@ -2,16 +2,10 @@
 
 import streamlit as st
 
-from app import (
-    guards,
-    phewas_data,
-    phewas_source,
-    phewas_view,
-    routes,
-    state,
-    vocabulary,
-    widgets,
-)
+from app import guards, routes, state, vocabulary, widgets
+from app.phewas import data as phewas_data
+from app.phewas import source as phewas_source
+from app.phewas import view as phewas_view
 
 choice = state.choice()
 phewas_source.remembered()

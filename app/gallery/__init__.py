@@ -2,7 +2,7 @@
 
 No image is a file of the server's, so none has an address that could be passed on, kept
 by a proxy or asked for without the session. `gallery` refuses to send anything where
-the study does not allow images (`app.images`).
+the study does not allow images (`app.images.gate`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
-from app import images
+from app.images import gate as images
 
 HERE = Path(__file__).parent
 HTML = """

@@ -16,13 +16,41 @@ import pandas as pd
 import pyarrow as pa
 from google.protobuf.message import Message
 from PIL import Image
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, local_script_runner
 
 OTHERS = "clusters|variants|runs"
-COUNT = re.compile(rf"^(n|n_(?!({OTHERS})$).*|count|cases|controls|participants)$")
-"""Names of columns that count people."""
+COUNT = re.compile(
+    rf"^(n|n_(?!({OTHERS})$).*|count|cases|controls|participants|total)$", re.I
+)
+"""Names of columns and keys that count people."""
 STATED = re.compile(r"\bN\s*=\s*([\d,]+)")
 """A count in a text."""
+THINGS = re.compile("^(Codes|Clusters|Axes|Principal|Variants|Loci)")
+"""Names of figures that count no people."""
+TABLES = {
+    ("ArrowData", "data"),
+    ("PandasStyler", "display_values"),
+    ("ArrowTable", "data"),
+    ("ArrowTable", "index"),
+    ("ArrowTable", "columns"),
+}
+"""Fields of messages whose bytes are a table."""
+
+
+def _kept(parse: Any) -> Any:
+    """The same, and every message it was made of: a tree leaves most kinds out."""
+
+    def read(messages: list[Message]) -> Any:
+        tree = parse(messages)
+        tree.messages = list(messages)
+        return tree
+
+    return read
+
+
+local_script_runner.parse_tree_from_messages = _kept(
+    local_script_runner.parse_tree_from_messages
+)
 
 
 @dataclass
@@ -41,6 +69,8 @@ class Seen:
         default_factory=list
     )
     """What galleries of `app.gallery` are told, and their images."""
+    numbers: list[tuple[str, float]] = field(default_factory=list)
+    """Numbers in JSON and of figures (`st.metric`), with their names."""
 
     @property
     def everything(self) -> str:
@@ -108,41 +138,76 @@ def read_map(
 def crawl(at: AppTest) -> Seen:
     """Read every message of a screen: a new kind of element is not overlooked."""
     seen = Seen()
-    for element in at:
-        proto = getattr(element, "proto", None)
-        if isinstance(proto, Message):
-            _walk(proto, seen)
+    for message in at._tree.messages:
+        read(message, seen)
     seen.maps = [read_map(view, seen.points) for view in seen.views]
     for key, values in at.query_params.items():
         seen.texts += [key, *(values if isinstance(values, list) else [values])]
     return seen
 
 
-def _walk(message: Message, seen: Seen) -> None:
+def read(message: Message, seen: Seen) -> None:
+    """Read a message to the last field; bytes nobody knows how to read are an error."""
+    kind = message.DESCRIPTOR.name
     for descriptor, value in message.ListFields():
         for item in _items(value):
             if isinstance(item, Message):
-                _walk(item, seen)
-            elif (
-                isinstance(item, bytes)
-                and descriptor.name == "bytes"
-                and "gallery" in message.component_name
-            ):
-                seen.galleries.append(read_gallery(item))
-                seen.texts.append(json.dumps(seen.galleries[-1][0]))
-            elif isinstance(item, bytes) and descriptor.name == "bytes":
-                assert "scatter_points" in message.component_name, "nobody reads them"
-                name, points = read_points(item)
-                seen.points[name] = points
-                seen.frames.append(points)
+                read(item, seen)
             elif isinstance(item, bytes):
-                seen.frames.append(pa.ipc.open_stream(io.BytesIO(item)).read_pandas())
+                _bytes(message, descriptor.name, item, seen)
             elif isinstance(item, str):
                 seen.texts.append(item)
+                _json(item, seen)
                 if descriptor.name == "spec":
                     seen.charts.append(json.loads(item))
                 if descriptor.name == "json" and '"points"' in item:
                     seen.views.append(json.loads(item))
+                if (kind, descriptor.name) == ("Metric", "body"):
+                    seen.numbers += _numbers(item, message.label)
+
+
+def _bytes(message: Message, name: str, item: bytes, seen: Seen) -> None:
+    kind = message.DESCRIPTOR.name
+    if (kind, name) in TABLES:
+        seen.frames.append(pa.ipc.open_stream(io.BytesIO(item)).read_pandas())
+        return
+    assert (kind, name) == ("BidiComponent", "bytes"), f"nobody reads {kind}.{name}"
+    if "gallery" in message.component_name:
+        seen.galleries.append(read_gallery(item))
+        seen.texts.append(json.dumps(seen.galleries[-1][0]))
+        _json(seen.texts[-1], seen)
+        return
+    assert "scatter_points" in message.component_name, "nobody reads them"
+    called, points = read_points(item)
+    seen.points[called] = points
+    seen.frames.append(points)
+
+
+def _json(text: str, seen: Seen) -> None:
+    """Numbers that count people within a text, where it is JSON."""
+    if text[:1] not in ("{", "["):
+        return
+    try:
+        seen.numbers += _counted(json.loads(text), "")
+    except ValueError:
+        return
+
+
+def _counted(value: Any, name: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _counted(inner, str(key))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _counted(inner, name)
+    elif COUNT.match(name) and not isinstance(value, bool):
+        yield from _numbers(value, name)
+
+
+def _numbers(value: object, name: str) -> list[tuple[str, float]]:
+    """A number by itself, written as people write it."""
+    text = str(value).replace(",", "")
+    return [(name, float(text))] if re.fullmatch(r"\d+", text) else []
 
 
 def _items(value: Any) -> list[Any]:
@@ -160,6 +225,7 @@ def counts(seen: Seen) -> Iterator[tuple[str, float]]:
             if COUNT.match(str(name)):
                 column = pd.to_numeric(frame[name], errors="coerce").dropna()
                 yield from ((str(name), float(value)) for value in column)
+    yield from ((name, n) for name, n in seen.numbers if not THINGS.search(name))
     for text in seen.texts:
         for number in STATED.findall(text):
             yield text, float(number.replace(",", ""))

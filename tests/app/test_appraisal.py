@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from app import appraisal_charts, curve, data, power, probes, radar, recipes
+from app import data, recipes
+from app.phenotype import appraisal_charts, curve, power, probes, radar
 from app.state import Choice
 from edp_core.appraisal.fewshot_curve import fewshot_curve
 from edp_core.appraisal.power import GENOME_WIDE, power_for_effect

@@ -11,8 +11,9 @@ import vl_convert
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import auc_plot, chapters
-from app.charts import HEIGHT
+from app import chapters
+from app.plots import auc_plot
+from app.plots.charts import HEIGHT
 
 
 def scan() -> pd.DataFrame:

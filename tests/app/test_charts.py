@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from app import charts
-from app.percentage_plot import percentage_plot
+from app.plots import charts
+from app.plots.percentage_plot import percentage_plot
 
 
 def enrichment() -> pd.DataFrame:

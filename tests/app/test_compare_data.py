@@ -10,10 +10,20 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from app import compare_data, compare_people, compare_picks, data, groups, recipes
-from app.compare_people import POOLED, Who
-from app.compare_picks import Pick
-from app.groups import Rule
+from app import data, recipes
+from app.compare import (
+    data as compare_data,
+)
+from app.compare import (
+    people as compare_people,
+)
+from app.compare import (
+    picks as compare_picks,
+)
+from app.compare.people import POOLED, Who
+from app.compare.picks import Pick
+from app.groups import kept as groups
+from app.groups.kept import Rule
 from app.state import Choice
 from edp_core.crossed import hide_crossed
 from edp_core.errors import InputError

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import contact_sheet, data
+from app import data
+from app.images import contact_sheet
 from edp_core.store import Recipe, Store, write_array, write_table
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from crawl import edit
 
-from app import data, images, recipes
+from app import data, recipes
+from app.images import gate as images
 from app.state import Choice
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.store import read_table

@@ -21,7 +21,7 @@ CHARTS = {
     "bokeh_chart", "echarts_chart", "mermaid_chart",
 }  # fmt: skip
 INPUTS = {
-    "app/gwas_reading.py:_from_folder": "ticks of the files to read",
+    "app/gwas/reading.py:_from_folder": "ticks of the files to read",
     "app/summary.py:lacking": "what is still to be computed: a message",
 }
 """Tables that are no result: where they stand, and what they are."""

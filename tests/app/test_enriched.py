@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from app.enriched import (
+from app.clusters.enriched import (
     ADJUSTED,
     DERIVED,
     RAW,

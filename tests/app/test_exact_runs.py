@@ -9,9 +9,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from app import frames
-from app.exact_runs import ExactRuns
-from app.exact_worker import (
+from app.live import frames
+from app.live.exact_runs import ExactRuns
+from app.live.exact_worker import (
     Task,
     packed,
     passed,

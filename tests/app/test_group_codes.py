@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from app import data, groups
-from app.groups import Rule
+from app import data
+from app.groups import kept as groups
+from app.groups.kept import Rule
 from edp_core.outline import Polygon
 
 pytestmark = pytest.mark.slow

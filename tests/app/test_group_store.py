@@ -10,7 +10,7 @@ import pytest
 
 from app import database
 from app.basket import Basket
-from app.group_store import Groups, Rule
+from app.groups.store import Groups, Rule
 from edp_core.errors import InputError
 from edp_core.outline import Polygon
 

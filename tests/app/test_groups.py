@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app import data, group_rules, groups
-from app.groups import Rule
+from app import data
+from app.groups import kept as groups
+from app.groups import rules as group_rules
+from app.groups.kept import Rule
 from app.state import Choice
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.inputs import group_key

@@ -8,8 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import gwas_data, gwas_effective, gwas_region
-from app.gwas_data import Rules
+from app.gwas import (
+    data as gwas_data,
+)
+from app.gwas import (
+    effective as gwas_effective,
+)
+from app.gwas import (
+    region as gwas_region,
+)
+from app.gwas.data import Rules
 from edp_core.gwas.compare import union
 from edp_core.gwas.effective import effective_tests
 from edp_core.gwas.genes import GeneTable

@@ -16,7 +16,7 @@ from scipy.stats import norm
 from test_privacy import SEVEN
 
 from app.basket import Basket
-from app.gwas_jobs import Task, jobs
+from app.gwas.jobs import Task, jobs
 from edp_core.artifacts import read_cohort
 from edp_core.gwas.compare import gained_lost
 from edp_core.gwas.genome import LENGTHS

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import gwas_files, gwas_sets
+from app.gwas import files as gwas_files
+from app.gwas import sets as gwas_sets
 from edp_core.gwas.compare import counts
 
 FAR = 3_000_000

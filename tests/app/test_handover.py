@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from app import data, handover, recipes
+from app import data, recipes
+from app.export import handover
 from app.state import Choice
 from edp_core.errors import InputError
 from edp_core.export import card

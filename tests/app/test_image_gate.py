@@ -14,7 +14,7 @@ from conftest import SCREENS
 from crawl import crawl, edit, told
 from google.protobuf.message import Message
 
-from app import appraisal
+from app.phenotype import appraisal
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = re.compile(

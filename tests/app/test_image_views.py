@@ -11,8 +11,23 @@ from crawl import counts, crawl, small, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import data, image_clusters, image_groups, image_mean, image_strip, images
-from app.image_groups import Members
+from app import data
+from app.images import (
+    clusters as image_clusters,
+)
+from app.images import (
+    gate as images,
+)
+from app.images import (
+    groups as image_groups,
+)
+from app.images import (
+    mean as image_mean,
+)
+from app.images import (
+    strip as image_strip,
+)
+from app.images.groups import Members
 from app.state import Choice
 from edp_core.appraisal.matching import matched
 from edp_core.errors import InputError

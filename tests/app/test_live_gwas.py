@@ -14,10 +14,21 @@ from crawl import broke, counts, crawl, small, table_with, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import live_choice, live_loci, live_rare, live_table
-from app.live_choice import COMPARED, Against
-from app.live_loci import Shown
-from app.live_runs import Asked, Panel
+from app.live import (
+    choice as live_choice,
+)
+from app.live import (
+    loci as live_loci,
+)
+from app.live import (
+    rare as live_rare,
+)
+from app.live import (
+    table as live_table,
+)
+from app.live.choice import COMPARED, Against
+from app.live.loci import Shown
+from app.live.runs import Asked, Panel
 from edp_core.artifacts import read_inputs, reopen_genotypes
 from edp_core.gwas.basis_files import read_basis
 from edp_core.gwas.preview import align, preview

@@ -11,10 +11,10 @@ import vl_convert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import genome, labels, log10p_axis
-from app.manhattan import alone, manhattan, miami
-from app.qq_plot import qq_plot
-from app.region_plot import pack, region_plot
+from app.plots import genome, labels, log10p_axis
+from app.plots.manhattan import alone, manhattan, miami
+from app.plots.qq_plot import qq_plot
+from app.plots.region_plot import pack, region_plot
 from edp_core.gwas.genome import LENGTHS
 from edp_core.gwas.inflation import band, lambdas, qq
 from edp_core.gwas.loci import find_loci

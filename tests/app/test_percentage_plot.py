@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import chapters
-from app.auc_plot import SIDES, WIDTH
-from app.charts import HEIGHT
-from app.percentage_plot import percentage_plot, place
+from app.plots.auc_plot import SIDES, WIDTH
+from app.plots.charts import HEIGHT
+from app.plots.percentage_plot import percentage_plot, place
 
 CHAPTERS = [
     "IX Diseases of the circulatory system", "XI Diseases of the digestive system",

@@ -12,10 +12,10 @@ import vl_convert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import labels
-from app.phewas_forest import forest, odds_of
-from app.phewas_marks import DOWN, LABELLED, NEITHER, UP, Lines, named
-from app.phewas_plots import NO_P, grouped, volcano
+from app.phewas.forest import forest, odds_of
+from app.phewas.marks import DOWN, LABELLED, NEITHER, UP, Lines, named
+from app.phewas.plots import NO_P, grouped, volcano
+from app.plots import labels
 
 GROUPS = [
     "IX Diseases of the circulatory system", "digestive", "endocrine/metabolic",

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from app.phewas_rules import HIDDEN, disclosed
-from app.phewas_told import (
+from app.phewas.rules import HIDDEN, disclosed
+from app.phewas.told import (
     FEW_VALUES,
     People,
     levels_of,

@@ -11,9 +11,12 @@ import pytest
 import streamlit as st
 from crawl import broke, counts, crawl, edit, numeric, small, table_with, told
 
-from app import data, live_choice, phewas_data, phewas_source, recipes, state
+from app import data, recipes, state
 from app.basket import Basket
-from app.live_runs import Asked
+from app.live import choice as live_choice
+from app.live.runs import Asked
+from app.phewas import data as phewas_data
+from app.phewas import source as phewas_source
 from edp_core.recipe import SPEC
 
 CODE = "I10"

@@ -13,7 +13,7 @@ from crawl import crawl
 from in_node import node, points
 from scipy.ndimage import gaussian_filter
 
-from app import charts
+from app.plots import charts
 from app.scatter import HERE
 
 SPACE = "{http://www.w3.org/2000/svg}"

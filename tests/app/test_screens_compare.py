@@ -11,9 +11,12 @@ import scipy.stats
 from crawl import broke, counts, crawl, edit, small, table_with, told
 from test_explained import bare_columns
 
-from app import compare_again, data, groups, recipes, remade
+from app import data, recipes
 from app.basket import Basket
-from app.groups import Rule
+from app.compare import again as compare_again
+from app.compare import remade
+from app.groups import kept as groups
+from app.groups.kept import Rule
 from app.state import Choice
 from edp_core.artifacts import read_inputs
 from edp_core.outline import Polygon

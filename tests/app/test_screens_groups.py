@@ -12,7 +12,7 @@ from crawl import broke, crawl
 
 from app import database
 from app.basket import Basket
-from app.group_store import Groups
+from app.groups.store import Groups
 from edp_core.checkout import render_study
 from edp_core.store import Store, read_array, read_table
 from edp_core.study import load_study

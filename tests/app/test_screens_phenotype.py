@@ -7,8 +7,9 @@ import json
 import pytest
 from crawl import broke, crawl, table_with, told
 
-from app import appraisal, data, radar
+from app import data
 from app.basket import Basket
+from app.phenotype import appraisal, radar
 from edp_core.store import Store
 
 HALF = {"labels": "50", "label_seed": "3"}

@@ -11,7 +11,7 @@ import vl_convert
 from crawl import broke, crawl, edit, table_with, told
 
 from app import data
-from app.stability import MARKS, of_cluster, stability_plot, words
+from app.clusters.stability import MARKS, of_cluster, stability_plot, words
 from edp_core.errors import MissingArtifactError
 from edp_core.store import Store, read_array, read_table
 

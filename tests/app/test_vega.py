@@ -10,7 +10,7 @@ import pytest
 from crawl import crawl
 from jsonschema import ValidationError
 
-from app.vega import spec_of
+from app.plots.vega import spec_of
 
 
 def valid(spec: dict) -> None:

@@ -61,7 +61,7 @@ def test_a_killed_run_ends_with_the_bytes_of_an_undisturbed_one(
     # EDP_SEED repeats the moments of a run that failed
     seed = int(os.environ.get("EDP_SEED") or random.SystemRandom().randrange(10**6))
     moments = random.Random(seed)
-    # anywhere in the first half; at a checkpoint; while analyse writes, twice; anywhere again
+    # in the first half; at a checkpoint; while analyse writes, twice; anywhere again
     kills = [
         moments.uniform(0.02, 0.5) * seconds,
         "store/unfinished/encoder-*/checkpoint-before.safetensors",

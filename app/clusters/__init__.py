@@ -1,0 +1,1 @@
+"""The screen Clusters: its codes, enrichment and stability."""

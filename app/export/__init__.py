@@ -1,0 +1,1 @@
+"""The screen Export: the basket's lines, undo, and files."""

@@ -1,0 +1,1 @@
+"""Groups of people drawn on a map."""

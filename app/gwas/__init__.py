@@ -1,0 +1,1 @@
+"""The screen GWAS: results that came home."""

@@ -1,0 +1,1 @@
+"""Images on the screens: one gate, and what is shown behind it."""

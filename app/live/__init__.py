@@ -1,0 +1,1 @@
+"""The live GWAS beside the controls of Phenotype."""

@@ -1,0 +1,1 @@
+"""The screen Phenotype: its controls, and what a score is worth."""

@@ -1,0 +1,1 @@
+"""Figures that several screens draw, and the way they go to the browser."""
