@@ -23,7 +23,7 @@ from app.live import frames
 from app.live.exact_worker import Refusal, Task, packed, results_unpacked
 from edp_core.gwas.association import Association
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 REMEMBERED = 8
 """Results kept: about 26 MB each at 1.1 million variants."""
 RATE = 2e8
