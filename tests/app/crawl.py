@@ -25,6 +25,7 @@ COUNT = re.compile(
 """Names of columns and keys that count people."""
 STATED = re.compile(r"\bN\s*=\s*([\d,]+)")
 """A count in a text."""
+DIGEST = re.compile("[0-9a-f]{20,}")
 THINGS = re.compile("^(Codes|Clusters|Axes|Principal|Variants|Loci)")
 """Names of figures that count no people."""
 TABLES = {
@@ -156,7 +157,8 @@ def read(message: Message, seen: Seen) -> None:
             elif isinstance(item, bytes):
                 _bytes(message, descriptor.name, item, seen)
             elif isinstance(item, str):
-                seen.texts.append(item)
+                # by chance the digits of a digest would be those of an id
+                seen.texts.append(DIGEST.sub("", item))
                 _json(item, seen)
                 if descriptor.name == "spec":
                     seen.charts.append(json.loads(item))

@@ -15,6 +15,8 @@ import pandas as pd
 from PIL import Image
 
 PEOPLE = 260
+NAME = "Zoe"
+"""How every id begins."""
 FEW = {"clusters": (3, 4), "levels": (1, 2, 3, 4)}
 
 STUDY = """\
@@ -81,11 +83,12 @@ def write(folder: Path, *, seed: int = 0) -> None:
     """Write every raw file of the study."""
     rng = np.random.default_rng(seed)
     eids = rng.choice(np.arange(1_000_000, 9_999_999), PEOPLE, replace=False)
-    eids = np.sort(eids).astype(str)
+    # nothing else on a screen is called so
+    eids = np.array([f"{NAME}{number}" for number in np.sort(eids)])
     place = _places(rng)
     (folder / "images").mkdir(parents=True)
     (folder / "study.toml").write_text(STUDY, encoding="utf-8")
-    (folder / "withdrawn.txt").write_text("9999999\n")
+    (folder / "withdrawn.txt").write_text(f"{NAME}9999999\n")
     _participants(rng, eids).to_csv(folder / "participants.csv", index=False)
     held = _diagnoses(rng, place)
     pairs = [(eids[i], code) for code, who in held.items() for i in who]
