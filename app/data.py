@@ -118,11 +118,11 @@ def caption(column: str) -> str:
 
 
 def trait_names() -> dict[str, str]:
-    """Code → name of every trait of the study."""
-    return _trait_names(store().ref("phenome"))
+    """Code → name of every trait of the study; not to change."""
+    return glance.once("names", lambda: _trait_names(store().ref("phenome")))
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_resource(show_spinner=False, max_entries=4)
 def _trait_names(key: str) -> dict[str, str]:
     return names_of(inputs().phenome)
 

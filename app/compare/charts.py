@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from app.plots.charts import CASE, CONTROL, PALETTE, AltairChart, rule
+from app.plots.charts import CASE, CONTROL, PALETTE, AltairChart, either, rule
 
 BLUE = "#0072B2"
 GROUND = "#2F8FCE"
@@ -31,9 +31,9 @@ def plane(
         .mark_rect(strokeWidth=0, color=GROUND)
         .encode(
             x=alt.X("left:Q", title=x_title, scale=x_scale),
-            x2="right:Q",
+            x2=alt.X2("right:Q"),
             y=alt.Y("bottom:Q", title=y_title, scale=y_scale),
-            y2="top:Q",
+            y2=alt.Y2("top:Q"),
             # of one hue, so that few people fade into the ground, light or dark
             opacity=alt.Opacity(
                 "density:Q",
@@ -57,17 +57,19 @@ def plane(
             ],
         )
     )
-    base = alt.Chart(means).encode(x="x:Q")
+    base = alt.Chart(means).encode(x=alt.X("x:Q"))
     # pale under vermilion: seen on every part of the ground
     lines = [
-        base.mark_line(color=colour, strokeWidth=width, clip=True).encode(y="mean:Q")
+        base.mark_line(color=colour, strokeWidth=width, clip=True).encode(
+            y=alt.Y("mean:Q")
+        )
         for colour, width in (("#FFFFFFAA", 4.5), (CASE, 2.5))
     ]
     bars = base.mark_rule(color=CASE, strokeWidth=1.5, clip=True).encode(
-        y="low:Q", y2="high:Q"
+        y=alt.Y("low:Q"), y2=alt.Y2("high:Q")
     )
     dots = base.mark_circle(color=CASE, size=45, opacity=1, clip=True).encode(
-        y="mean:Q",
+        y=alt.Y("mean:Q"),
         tooltip=[
             alt.Tooltip("x:Q", title="Mean of x", format=".3~g"),
             alt.Tooltip("mean:Q", title="Mean of y", format=".3~g"),
@@ -85,7 +87,7 @@ def split(table: pd.DataFrame, *, x_title: str) -> AltairChart:
         .mark_rect(opacity=0.55)
         .encode(
             x=alt.X("left:Q", title=x_title, scale=alt.Scale(zero=False)),
-            x2="right:Q",
+            x2=alt.X2("right:Q"),
             y=alt.Y("density:Q", title="Density"),
             y2=alt.datum(0),
             color=alt.Color(
@@ -148,11 +150,12 @@ def matrix(table: pd.DataFrame, order: Sequence[str], *, title: str) -> AltairCh
         ],
     )
     text = base.mark_text(fontSize=12).encode(
-        text="text:N",
-        color=alt.condition(
+        text=alt.Text("text:N"),
+        color=either(
+            alt.ColorValue,
             "datum.r !== null && abs(datum.r) > 0.7",
-            alt.value("white"),
-            alt.value("#222222"),
+            yes="white",
+            no="#222222",
         ),
     )
     return alt.layer(tiles, text).properties(height=110 + 34 * len(names))
@@ -182,9 +185,9 @@ def radars(table: pd.DataFrame, *, much: float) -> AltairChart:
         axis=alt.Axis(format="%", tickCount=8),
         scale=alt.Scale(domain=[0, min(1.0, 1.02 * top)]),
     )
-    bars = base.mark_rule(strokeWidth=2).encode(x=x, x2="partial_high:Q")
+    bars = base.mark_rule(strokeWidth=2).encode(x=x, x2=alt.X2("partial_high:Q"))
     dots = base.mark_circle(size=80, opacity=1).encode(
-        x="partial_adjusted_r2:Q",
+        x=alt.X("partial_adjusted_r2:Q"),
         tooltip=[
             alt.Tooltip("phenotype:N", title="Phenotype"),
             alt.Tooltip("factor:N", title="Factor"),
@@ -220,13 +223,11 @@ def forest(table: pd.DataFrame) -> AltairChart:
     axis = alt.Axis(format="~g", values=ticks, labelOverlap=True)
     bars = base.mark_rule(strokeWidth=2, color=CONTROL).encode(
         x=alt.X("or_low:Q", title="Odds ratio, 95 % interval", scale=x, axis=axis),
-        x2="or_high:Q",
+        x2=alt.X2("or_high:Q"),
     )
     dots = base.mark_circle(size=90, opacity=1).encode(
-        x="odds_ratio:Q",
-        color=alt.condition(
-            "datum.log10q >= 1.30103", alt.value(CASE), alt.value(BLUE)
-        ),
+        x=alt.X("odds_ratio:Q"),
+        color=either(alt.ColorValue, "datum.log10q >= 1.30103", yes=CASE, no=BLUE),
         tooltip=[
             alt.Tooltip("label:N", title="Cluster"),
             alt.Tooltip("n_both:Q", title="Of the group", format=","),
@@ -249,7 +250,7 @@ def agreement(table: pd.DataFrame, *, title: str) -> AltairChart:
         y=alt.Y("label:N", title=None, sort=None, axis=_LABELS)
     )
     bars = base.mark_rule(strokeWidth=2, color=CONTROL).encode(
-        x=alt.X("low:Q", title=title, scale=scale), x2="high:Q"
+        x=alt.X("low:Q", title=title, scale=scale), x2=alt.X2("high:Q")
     )
     dots = base.mark_circle(size=90, color=BLUE, opacity=1).encode(
         x=alt.X("value:Q", scale=scale),

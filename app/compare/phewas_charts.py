@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from app.plots.charts import CASE, CONTROL, AltairChart, rule
+from app.plots.charts import CASE, CONTROL, AltairChart, either, rule
 
 BLUE = "#0072B2"
 SEEN_IN = ("both", "only across", "only upwards", "neither")
@@ -39,9 +39,11 @@ def against(
                           legend=alt.Legend(orient="bottom", columns=4)),
             stroke=alt.Stroke("seen:N", title="q ≤ 0.05 in", scale=colours,
                               legend=None),
-            fillOpacity=alt.condition("datum.made", alt.value(0), alt.value(0.8)),
-            opacity=alt.condition(
-                "datum.seen == 'neither'", alt.value(0.45), alt.value(0.95)
+            fillOpacity=either(
+                alt.FillOpacityValue, 'datum.made', yes=0, no=0.8
+            ),
+            opacity=either(
+                alt.OpacityValue, "datum.seen == 'neither'", yes=0.45, no=0.95
             ),
             tooltip=[
                 alt.Tooltip("code:N", title="Outcome"),
@@ -96,9 +98,12 @@ def bubbles(
             color=alt.Color("beta:Q", title="Effect",
                             scale=alt.Scale(domain=[-REACH, 0, REACH], clamp=True,
                                             range=[BLUE, "#DDDDDD", CASE])),
-            opacity=alt.condition("datum.made", alt.value(0.3), alt.value(1)),
-            stroke=alt.condition("datum.strong", alt.value("#888888"),
-                                 alt.value("transparent")),
+            opacity=either(
+                alt.OpacityValue, 'datum.made', yes=0.3, no=1
+            ),
+            stroke=either(
+                alt.StrokeValue, 'datum.strong', yes='#888888', no='transparent'
+            ),
             tooltip=[
                 alt.Tooltip("label:N", title="Outcome"),
                 alt.Tooltip("phenotype:N", title="Phenotype"),

@@ -41,9 +41,9 @@ def radar(table: pd.DataFrame, *, much: float) -> AltairChart:
         axis=alt.Axis(format="%", tickCount=8),
         scale=alt.Scale(domain=[0, min(1.0, 1.02 * top)]),
     )
-    bar = base.mark_rule(strokeWidth=2).encode(x=x, x2="partial_high:Q")
+    bar = base.mark_rule(strokeWidth=2).encode(x=x, x2=alt.X2("partial_high:Q"))
     dot = base.mark_circle(size=90, opacity=1).encode(
-        x="partial_adjusted_r2:Q",
+        x=alt.X("partial_adjusted_r2:Q"),
         tooltip=[
             alt.Tooltip("factor:N", title="Factor"),
             alt.Tooltip("score:N", title="Score"),
@@ -58,7 +58,7 @@ def radar(table: pd.DataFrame, *, much: float) -> AltairChart:
     line = (
         alt.Chart(pd.DataFrame({"at": [much]}))
         .mark_rule(color=CONTROL, strokeDash=[2, 3])
-        .encode(x="at:Q")
+        .encode(x=alt.X("at:Q"))
     )
     rows = 22 * len(scores) + 12
     return alt.layer(line, bar, dot).properties(height=70 + rows * len(order))
@@ -89,9 +89,9 @@ def curve(table: pd.DataFrame, *, share: float) -> AltairChart:
     y = alt.Scale(domain=[min(0.9, np.floor(10 * least) / 10), 1.0])
     band = base.mark_area(opacity=0.18).encode(
         y=alt.Y("pearson_low:Q", title="Correlation r with all labels", scale=y),
-        y2="pearson_high:Q",
+        y2=alt.Y2("pearson_high:Q"),
     )
-    line = base.mark_line(strokeWidth=2.5).encode(y="pearson:Q")
+    line = base.mark_line(strokeWidth=2.5).encode(y=alt.Y("pearson:Q"))
     tooltip = [
         alt.Tooltip("drawn:N", title="Score of"),
         alt.Tooltip("share:Q", title="Share of the labels", format=".0%"),
@@ -100,11 +100,13 @@ def curve(table: pd.DataFrame, *, share: float) -> AltairChart:
         alt.Tooltip("pearson_low:Q", title="2.5 %", format=".3f"),
         alt.Tooltip("pearson_high:Q", title="97.5 %", format=".3f"),
     ]
-    dots = base.mark_circle(size=70, opacity=1).encode(y="pearson:Q", tooltip=tooltip)
+    dots = base.mark_circle(size=70, opacity=1).encode(
+        y=alt.Y("pearson:Q"), tooltip=tooltip
+    )
     now = (
         alt.Chart(pd.DataFrame({"now": [100 * share]}))
         .mark_rule(color=CONTROL, strokeDash=[6, 4])
-        .encode(x="now:Q")
+        .encode(x=alt.X("now:Q"))
     )
     return alt.layer(now, band, line, dots).properties(height=420)
 
@@ -193,7 +195,7 @@ def probe(table: pd.DataFrame) -> AltairChart:
     line = (
         alt.Chart(constant)
         .mark_rule(color=CONTROL, strokeDash=[6, 4])
-        .encode(x="mae:Q")
+        .encode(x=alt.X("mae:Q"))
     )
     return alt.layer(bars, line, text).properties(height=70 + 28 * len(shown))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from app.phewas.plots import ODDS, odds_ticks
-from app.plots.charts import CASE, CONTROL, AltairChart, rule
+from app.plots.charts import CASE, CONTROL, AltairChart, either, rule
 
 BLUE = "#0072B2"
 TEXT = 0.9
@@ -25,6 +25,8 @@ def odds_of(table: pd.DataFrame) -> pd.Series:
 
 def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
     """Effects per SD of the phenotype with 95 % intervals, in the order of the rows.
+
+    A click on an estimate picks its outcome.
 
     Parameters
     ----------
@@ -49,6 +51,7 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
     shown = pd.DataFrame(
         {
             "outcome": labels,
+            "code": table["outcome"].astype(str).to_numpy(),
             "chosen": (table["outcome"] == code).to_numpy(bool),
             "marked": table["circular"].ne("").to_numpy(bool),
             "n": table["n"].astype(float).to_numpy(),
@@ -85,14 +88,15 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
     scale = alt.Scale(
         domain=[low - 0.04 * (high - low), high + TEXT * (high - low)], nice=False
     )
-    colour = alt.condition(alt.datum.chosen, alt.value(CASE), alt.value(BLUE))
+    colour = either(alt.ColorValue, alt.datum.chosen, yes=CASE, no=BLUE)
     x = alt.X("low:Q", title=title, axis=axis, scale=scale)
-    bars = base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q", color=colour)
+    bars = base.mark_rule(strokeWidth=2).encode(x=x, x2=alt.X2("high:Q"), color=colour)
+    pick = alt.selection_point(name="pick", fields=["code"], on="click", empty=False)
     dots = base.mark_point(size=80, filled=True, strokeWidth=1.8, opacity=1).encode(
-        x="beta:Q",
+        x=alt.X("beta:Q"),
         fill=colour,
         stroke=colour,
-        fillOpacity=alt.condition(alt.datum.marked, alt.value(0), alt.value(1)),
+        fillOpacity=either(alt.FillOpacityValue, alt.datum.marked, yes=0, no=1),
         tooltip=[
             alt.Tooltip("outcome:N", title="Outcome"),
             alt.Tooltip("text:N", title="OR, 95 %" if odds else "β, 95 %"),
@@ -100,9 +104,9 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
             alt.Tooltip("n:Q", title="N", format=","),
             alt.Tooltip("n_cases:Q", title="Cases", format=","),
         ],
-    )  # fmt: skip
+    ).add_params(pick)  # fmt: skip
     texts = base.mark_text(align="right", fontSize=11, color=CONTROL).encode(
-        x=alt.value("width"), text="text:N"
+        x=alt.value("width"), text=alt.Text("text:N")
     )
     nothing = rule(x=0, dash=[6, 4], scale=scale)
     return alt.layer(nothing, bars, dots, texts).properties(height=70 + 26 * len(table))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from app import chapters
 from app.plots import labels
-from app.plots.charts import CASE, CONTROL, AltairChart, rule
+from app.plots.charts import CASE, CONTROL, AltairChart, either, rule
 from app.plots.log10p_axis import Upward
 
 LABELLED = 12
@@ -97,7 +97,7 @@ def _points(base: alt.Chart, shown: pd.DataFrame, key: alt.Legend | None) -> alt
     )
     title = "Group; click one to see it alone"
     legend = alt.selection_point(name="chapter", fields=["subject"], bind="legend")
-    opacity = alt.condition(legend, alt.value(0.9), alt.value(0.06))
+    opacity = either(alt.OpacityValue, legend, yes=0.9, no=0.06)
     points = base.mark_point(
         size=55 if len(shown) > MANY else 100, filled=True, strokeWidth=1.4
     ).encode(
@@ -111,10 +111,8 @@ def _points(base: alt.Chart, shown: pd.DataFrame, key: alt.Legend | None) -> alt
                 range=["triangle-up", "triangle-down", "circle"],
             ),
         ),
-        fillOpacity=alt.condition(
-            alt.datum.marked, alt.value(0), alt.value(0.85)
-        ),
-        opacity=alt.value(0.9) if key is None else opacity,
+        fillOpacity=either(alt.FillOpacityValue, alt.datum.marked, yes=0, no=0.85),
+        opacity=alt.OpacityValue(0.9) if key is None else opacity,
         tooltip=[
             alt.Tooltip("code:N", title="Outcome"),
             alt.Tooltip("name:N", title="Name"),
@@ -195,7 +193,7 @@ def _names(plane: Plane, code: str | None, lines: Lines) -> list[alt.Chart]:
             colour = CASE if chosen else CONTROL
             layers += [
                 base.mark_rule(color=colour, strokeWidth=0.7, opacity=0.7).encode(
-                    y2="peak:Q"
+                    y2=alt.Y2("peak:Q")
                 ),
                 base.mark_text(
                     align=align,
@@ -205,7 +203,7 @@ def _names(plane: Plane, code: str | None, lines: Lines) -> list[alt.Chart]:
                     fontSize=11,
                     fontWeight="bold" if chosen else "normal",
                     color=colour,
-                ).encode(text="label:N"),
+                ).encode(text=alt.Text("label:N")),
             ]
     return layers
 

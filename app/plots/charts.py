@@ -11,7 +11,9 @@ from altair.expr.core import Expression
 from altair.utils import schemapi
 
 AltairChart = alt.Chart | alt.LayerChart | alt.FacetChart
-Value = TypeVar("Value", alt.ColorValue, alt.OpacityValue, alt.FillOpacityValue)
+Value = TypeVar(
+    "Value", alt.ColorValue, alt.OpacityValue, alt.FillOpacityValue, alt.StrokeValue
+)
 
 CASE, CONTROL = "#D55E00", "#7F8C98"
 """Vermilion and grey: told apart by every kind of colour vision."""
@@ -101,7 +103,7 @@ def intervals(table: pd.DataFrame) -> AltairChart:
         y=alt.Y("column:N", title=None, sort=None, axis=labels)
     )
     bar = base.mark_rule(strokeWidth=2, color=CONTROL).encode(
-        x=alt.X("low:Q", title="Correlation r, 95 % interval"), x2="high:Q"
+        x=alt.X("low:Q", title="Correlation r, 95 % interval"), x2=alt.X2("high:Q")
     )
     dot = base.mark_circle(size=90, color="#0072B2", opacity=1).encode(
         x=alt.X("r:Q"),
@@ -138,7 +140,7 @@ def loss_plot(table: pd.DataFrame) -> AltairChart:
 
 def either(
     channel: type[Value],
-    test: alt.Parameter | Expression,
+    test: alt.Parameter | Expression | str,
     *,
     yes: str | float,
     no: str | float,

@@ -57,7 +57,7 @@ def qq_plot(
     within = (
         alt.Chart(band[["expected", "low", "high"]].round(4))
         .mark_area(color=CONTROL, opacity=0.25, clip=True)
-        .encode(x=x, y=up.y("low", title=said), y2="high:Q")
+        .encode(x=x, y=up.y("low", title=said), y2=alt.Y2("high:Q"))
     )
     diagonal = (
         # bent where the axis is folded, as the points are

@@ -163,7 +163,7 @@ def _points(
     dots = (
         alt.Chart(others)
         .mark_circle(size=34, opacity=0.9)
-        .encode(x=x, y=y, tooltip=tips, color=alt.value(HUES[2]))
+        .encode(x=x, y=y, tooltip=tips, color=alt.ColorValue(HUES[2]))
     )
     if shown["r2"].notna().any():
         colour = alt.Color(
@@ -187,7 +187,7 @@ def _points(
                 color=CONTROL,
                 fontSize=11,
                 fontWeight="bold",
-            ).encode(text="id:N"),
+            ).encode(text=alt.Text("id:N")),
         ]
     return drawn
 
@@ -210,8 +210,8 @@ def _genes(packed: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     )
     named = table.assign(x=packed["middle"], y=table["y"] - 9)[["x", "y", "label"]]
     return [
-        base.mark_rule(strokeWidth=4, color="#0072B2").encode(x2="x2:Q"),
+        base.mark_rule(strokeWidth=4, color="#0072B2").encode(x2=alt.X2("x2:Q")),
         alt.Chart(named)
         .mark_text(fontSize=10, fontStyle="italic", color=CONTROL)
-        .encode(x=x, y=y, text="label:N"),
+        .encode(x=x, y=y, text=alt.Text("label:N")),
     ]
