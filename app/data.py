@@ -100,9 +100,14 @@ def slots_of(organ: str, encoder: str) -> list[str]:
 
 def inputs(organ: str | None = None, encoder: str | None = None) -> Inputs:
     """What `evaluate` needs for one organ and encoder."""
-    refs, least = store().refs(), study().disclosure.threshold
-    keys = (tuple(sorted(refs.items())), study().population, least)
-    return _inputs(organ, encoder, *keys)
+
+    def read() -> Inputs:
+        refs, least = store().refs(), study().disclosure.threshold
+        keys = (tuple(sorted(refs.items())), study().population, least)
+        return _inputs(organ, encoder, *keys)
+
+    # to hash the keys of a hundred artifacts takes longer than to look them up
+    return glance.once(("inputs", organ, encoder), read)
 
 
 @st.cache_resource(show_spinner="Reading the embedding …", max_entries=4)
