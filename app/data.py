@@ -60,9 +60,8 @@ def _study(path: str, changed: int) -> Study:
 
 def command() -> str:
     """The command that computes what the study lacks."""
-    return (
-        f".venv/bin/python -m precompute run {os.environ.get(STUDY_VARIABLE, 'demo')}"
-    )
+    place = os.environ.get(STUDY_VARIABLE, "demo")
+    return f".venv/bin/python -m precompute run {place}"
 
 
 def store() -> Store:
@@ -298,5 +297,4 @@ def _array(folder: str, name: str) -> np.ndarray:
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _table(folder: str, name: str) -> pd.DataFrame:
-    """A small table of an artifact; not to change."""
     return read_table(Path(folder), name)
