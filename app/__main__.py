@@ -53,8 +53,8 @@ def warm() -> None:
 def main() -> None:
     """Serve until interrupted."""
     # reading ahead belongs to no visitor: that is meant, and no cause for a warning
-    quiet = "streamlit.runtime.scriptrunner_utils.script_run_context"
-    logging.getLogger(quiet).setLevel(logging.ERROR)
+    told = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+    told.addFilter(lambda record: threading.current_thread().name != "warm")
     threading.Thread(target=warm, name="warm", daemon=True).start()
     sys.argv = ["streamlit", "run", str(MAIN), *sys.argv[1:]]
     cli.main(prog_name="streamlit")

@@ -159,7 +159,7 @@ def walk(session: Session, repeats: int) -> None:
         session.lasso()
         clear = page.locator(".st-key-group_clear button")
         if clear.count():
-            session.do("clusters: clear the outline", clear.click)
+            session.do("clusters: clear the outline", clear.first.click)
         session.go("phenotype")
         session.press("phenotype: method", "method", "Cluster")
         session.pick("phenotype: another code", "code_box", 1 + 3 * turn)
@@ -168,7 +168,7 @@ def walk(session: Session, repeats: int) -> None:
         session.press("phenotype: method", "method", "Classifier")
         clear = page.locator(".st-key-pcs [aria-label='Clear all']")
         if clear.count():
-            session.do("phenotype: nothing regressed out", clear.click)
+            session.do("phenotype: nothing regressed out", clear.first.click)
         session.go("phewas")
         session.pick("phewas: another code", "code_box", 2 + 3 * turn)
         session.go("compare")
