@@ -14,6 +14,11 @@ ORDER = (
     "circular", "reason", "kind", "vocabulary",
 )  # fmt: skip
 
+ABOUT_Q = (
+    "Here of every test shown that is not circular; what is hidden is no test, since "
+    "counts alone decide on it."
+)
+
 
 def columns() -> dict[str, ColumnConfig | str | None]:
     """Names and help of the table's columns."""
@@ -34,7 +39,7 @@ def columns() -> dict[str, ColumnConfig | str | None]:
         "low": number("β 95 % from", "%.3g", explained("interval")),
         "high": number("to", "%.3g", explained("interval")),
         "log10p": number("−log₁₀ p", "%.2f", explained("log10p")),
-        "log10q": number("−log₁₀ q", "%.2f", explained("q", "Over every test shown.")),
+        "log10q": number("−log₁₀ q", "%.2f", explained("q", ABOUT_Q)),
         "converged": st.column_config.CheckboxColumn(
             "Converged", help=explained("converged")
         ),

@@ -132,11 +132,16 @@ def _phewas(recipe: str, covariates: tuple[str, ...], *state: object) -> pd.Data
         min_cases=RULES.min_cases,
         min_people=RULES.min_people,
     )
-    shown = phewas_rules.disclosed(table, inputs, people, rules=RULES, threshold=least)
     why = circular(spec, inputs)
+    shown = phewas_rules.disclosed(
+        table, inputs, people, rules=RULES, threshold=least, circular=frozenset(why)
+    )
     found = shown.assign(
         name=_named(shown, inputs),
-        circular=[why.get(str(outcome), "") for outcome in shown["outcome"]],
+        circular=[
+            why.get(outcome, "") or why.get(outcome.partition("#")[0], "")
+            for outcome in shown["outcome"].astype(str)
+        ],
     )
     found.attrs = {"notes": table.attrs["notes"]}
     return found
@@ -168,7 +173,7 @@ def _people(recipe: str, *_state: object) -> tuple[Offer, People]:
     people = People(
         score.values,
         whole,
-        _counted_elsewhere(spec, inputs),
+        _counted_elsewhere(spec, inputs, taken),
         listed=_listed(spec, inputs),
         coarse=verdict.leaves_out(score),
     )
@@ -179,17 +184,23 @@ def _can_adjust(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) or column.nunique() <= MOST_LEVELS
 
 
-def _counted_elsewhere(spec: Spec, inputs: Inputs) -> list[np.ndarray]:
+def _counted_elsewhere(
+    spec: Spec, inputs: Inputs, covariates: Sequence[str]
+) -> list[np.ndarray]:
     """People whose counts other screens tell, codes of them too."""
+    whole = inputs.participants[list(covariates)].notna().to_numpy(bool).all(axis=1)
     if isinstance(spec, VectorSpec):
-        return [_flags(inputs.seen, len(inputs.participants))]
-    found = [np.ones(len(inputs.participants), bool)]
+        # and those of them that the PheWAS of another phenotype of the organ is of
+        seen = _flags(inputs.seen, len(inputs.participants))
+        return [seen, seen & whole]
+    found = [np.ones(len(inputs.participants), bool), whole]
     for organ, encoder in data.study().pairs():
         try:
             seen = data.inputs(organ, encoder).seen
         except MissingArtifactError:  # not computed: no screen counts them
             continue
-        found.append(_flags(seen, len(inputs.participants)))
+        there = _flags(seen, len(inputs.participants))
+        found += [there, there & whole]
     return found
 
 
@@ -220,13 +231,17 @@ def circular(spec: Spec, inputs: Inputs) -> dict[str, str]:
     """Outcome → why its association with this phenotype says nothing new.
 
     The code that made the phenotype, those it is part of and those that are part of it
-    by what they mean; the column itself, and columns that were regressed out.
+    by what they mean; the column itself, columns that were regressed out, and the one
+    that coloured the map a group was drawn on.
     """
     found: dict[str, str] = {}
     if isinstance(spec, VectorSpec):
         found |= dict.fromkeys(spec.remove_covariates, "regressed out of the phenotype")
     if isinstance(spec, ColumnSpec):
         found[spec.column] = "the phenotype itself"
+    rule = spec.rule if isinstance(spec, GroupSpec) else None
+    if rule is not None and rule.coloured_by in inputs.participants.columns:
+        found[rule.coloured_by] = "coloured the map the group was drawn on"
     traits = inputs.phenome.traits
     drawn = spec.drawn_on if isinstance(spec, GroupSpec) else None
     for code in (drawn, getattr(spec, "trait", None)):

@@ -44,6 +44,8 @@ def fields(
         finite = np.isfinite(one.values)
         n = int(finite.sum())
         all_told = total if n == len(rows) else _told_one(n, known, threshold)
+        if people.coarse:  # exact it would tell who of them does not count
+            all_told = n // (2 * threshold) * 2 * threshold
         line = _Line(n=all_told, eff=float(n), eff_told=float(all_told))
         if one.kind == "binary" or level in one.levels:
             line = _of_levels(one, level, line, exact=all_told == n, least=threshold)

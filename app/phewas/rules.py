@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import numpy as np
 import pandas as pd
 
@@ -26,6 +28,7 @@ def disclosed(
     *,
     rules: Rules,
     threshold: int,
+    circular: Set[str] = frozenset(),
 ) -> pd.DataFrame:
     """Rows of `edp_core.phewas.phewas` as they may be shown.
 
@@ -40,14 +43,18 @@ def disclosed(
         As `edp_core.phewas.scan.phewas` makes it, of ``people``.
     rules
         Those it was made by.
+    circular
+        Outcomes the phenotype was made of: no tests of the scan. Counted as findings
+        they would let others through at a larger p.
 
     Returns
     -------
     pandas.DataFrame
         Counts ``Int64``, missing where there are none or they are hidden; besides the
         columns given ``or_low``, ``or_high``, ``log10q`` (Benjamini–Hochberg over the
-        tests that are shown) and ``coarse`` (numbers told lower than they are, and SE,
-        interval and p of those numbers). Figures have three significant digits.
+        tests that are shown and not circular) and ``coarse`` (numbers told lower than
+        they are, and SE, interval and p of those numbers). Figures have three
+        significant digits.
     """
     of_code = (table["vocabulary"] != "").to_numpy(bool)
     parts = [
@@ -72,6 +79,7 @@ def disclosed(
     shown["reason"] = shown["reason"].mask(small, HIDDEN)
     shown["converged"] = shown["converged"].astype("boolean").mask(small)
     shown["tested"] = shown["tested"].to_numpy(bool) & shown["log10p"].notna()
-    tests = np.where(shown["tested"], shown["log10p"].to_numpy(float), np.nan)
+    counts = shown["tested"] & ~shown["outcome"].isin(circular)
+    tests = np.where(counts, shown["log10p"].to_numpy(float), np.nan)
     shown["log10q"] = benjamini_hochberg_log10(np.maximum(tests, 0))
     return shown.drop(columns=["hide", "eff", "eff_told"])

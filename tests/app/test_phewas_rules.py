@@ -301,3 +301,47 @@ def test_q_is_of_the_tests_that_are_shown_and_levels_are_none():
     assert np.allclose(10 ** -tests["log10q"].to_numpy(float), q)
     assert table.loc[~table["tested"], "log10q"].isna().all()
     assert len(tests) == 31
+
+
+def test_what_made_the_phenotype_lets_no_other_code_through():
+    """Ten circular findings would let ten times the p through for everything else."""
+    cases = {f"A{i:02d}": some(40 + i, i) for i in range(30)}
+    values = score()
+    made = {f"B{i:02d}": (values > 1.0) & some(500, 50 + i) for i in range(10)}
+    inputs, people = study(cases | made), everybody(values)
+    raw = phewas(
+        values, inputs, covariates=(),
+        min_cases=RULES.min_cases, min_people=RULES.min_people,
+    )  # fmt: skip
+    table = disclosed(
+        raw, inputs, people, rules=RULES, threshold=LEAST, circular=frozenset(made)
+    ).set_index("outcome")
+    assert table["tested"].all(), "circular ones are drawn and listed"
+    circular = table.index.isin(list(made))
+    assert circular.sum() > 5
+    assert table.loc[circular, "log10q"].isna().all()
+    p = 10 ** -table.loc[~circular, "log10p"].to_numpy(float)
+    q = 10 ** -table.loc[~circular, "log10q"].to_numpy(float)
+    assert np.allclose(q, stats.false_discovery_control(p))
+    everything = shown(inputs, people).loc[~circular, "log10q"].to_numpy(float)
+    assert (10**-everything < q).any(), "they would have counted"
+
+
+def test_fields_are_told_coarsely_where_the_number_of_people_is():
+    """Their N would tell who does not count for the code, beside another phenotype."""
+    neither = some(3, 4)
+    values = np.where(neither, np.nan, score())
+    height = np.where(some(33, 5) & ~neither, np.nan, score(2))
+    sport = np.where(some(41, 6) & ~neither, None, np.where(some(300, 7), "y", "n"))
+    inputs = study({"A00": some(60, 1)}, height=height, sport=sport)
+    people = People(values, np.isfinite(values), [], coarse=True)
+    table = shown(inputs, people)
+    for name in ("height", "sport"):
+        counted = np.isfinite(values) & inputs.participants[name].notna().to_numpy()
+        n = int(counted.sum())
+        assert n % 10, "the seeds give a number that is not round"
+        assert table.loc[name, "coarse"]
+        assert 0 <= n - table.loc[name, "n"] <= 20
+        for count in ("n", "n_cases", "n_controls"):
+            value = table.loc[name, count]
+            assert pd.isna(value) or value % 10 == 0
