@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from app import data
+from app import data, vocabulary
 from edp_core.errors import EdpError, MissingArtifactError
 
 log = logging.getLogger("edp_studio")
@@ -38,12 +38,13 @@ def shown() -> Iterator[None]:
 def tell(error: EdpError) -> None:
     """Show an error that a user can mend: message and next step."""
     if not isinstance(error, MissingArtifactError):
-        st.error(error.message, icon=":material/error:")
-        st.markdown(f"**What to do:** {error.hint}")
+        st.error(vocabulary.harmless(error.message), icon=":material/error:")
+        st.markdown(f"**What to do:** {vocabulary.harmless(error.hint)}")
         return
-    st.warning(error.message, icon=":material/hourglass_empty:")
+    message = vocabulary.harmless(error.message)
+    st.warning(message, icon=":material/hourglass_empty:")
     if error.hint.startswith("run:"):
         st.markdown("Run this, then reload the page:")
     else:  # a damaged artifact is deleted first: nothing is replaced silently
-        st.markdown(f"**What to do:** {error.hint}")
+        st.markdown(f"**What to do:** {vocabulary.harmless(error.hint)}")
     st.code(data.command(), language="bash")

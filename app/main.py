@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import data, errors, glance, state, toasts, tour
+from app import data, errors, glance, state, toasts, tour, vocabulary
 from app.routes import routes
 
 # a file of ours: browsers would fetch a named icon from a server outside
@@ -21,7 +21,7 @@ st.html(
 glance.begin()
 page = st.navigation(routes())
 with errors.shown():
-    st.sidebar.markdown(f"### {data.study().name}")
+    st.sidebar.markdown(f"### {vocabulary.plain(data.study().name)}")
     state.frame()
     tour.buttons()
     toasts.show()

@@ -76,6 +76,20 @@ def plain(text: str) -> str:
     return "".join(f"\\{c}" if c in r"\`*_{}[]<>#~$:|" else c for c in text)
 
 
+def harmless(text: str) -> str:
+    r"""A message as Markdown in which what somebody typed makes no link and no tag.
+
+    Code in backticks stays code.
+
+    >>> harmless("see `sides`; no <b>[x](y)")
+    'see `sides`; no \\<b>\\[x](y)'
+    """
+    parts = text.split("`")
+    for i in range(0, len(parts), 1 if len(parts) % 2 == 0 else 2):
+        parts[i] = "".join(f"\\{c}" if c in "[<$*~" else c for c in parts[i])
+    return "`".join(parts)
+
+
 def short(code: str) -> str:
     """A code without the name of its table, for a label in a plot.
 

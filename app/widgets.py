@@ -12,7 +12,7 @@ import vl_convert
 from streamlit.elements.lib.column_types import ColumnConfig
 from streamlit.elements.lib.skeleton_placeholder import SkeletonPlaceholder
 
-from app import data, explained, state
+from app import data, explained, state, vocabulary
 from app.plots.charts import AltairChart
 from app.plots.vega import spec_of
 from app.state import Choice
@@ -28,7 +28,7 @@ CODE_COLOURS = (
 def title(text: str, choice: Choice | None = None) -> None:
     """Heading of a screen, what is looked at, and its link."""
     left, right = st.columns([5, 1], vertical_alignment="bottom")
-    left.title(text, anchor=False)
+    left.title(vocabulary.plain(text), anchor=False)
     with right.popover("Link", icon=":material/link:", width="stretch"):
         st.caption("Opens this view in any browser that reaches this server.")
         st.code(_address(state.choice()), language=None)
@@ -124,7 +124,7 @@ def number(
     elif isinstance(value, int | np.integer):
         shown = f"{int(value):,}"
     elif isinstance(value, float):
-        shown = f"{value:.3f}"
+        shown = f"{value:.3f}".replace("-", "−")
     else:
         shown = str(value)
     st.metric(

@@ -51,7 +51,7 @@ with left:
     st.subheader("All codes", anchor=False)
     scan_view.codes(choice, table, chosen, name=f"scan-{called}")
 with right, widgets.loading(600):
-    st.subheader(state.label(code), anchor=False)
+    st.subheader(vocabulary.plain(state.label(code)), anchor=False)
     row = table[table["code"] == code].iloc[0]
     scan_view.who_counts(row, choice)
     if row["reason"]:

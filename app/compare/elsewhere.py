@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data, explained, maps, widgets
+from app import data, explained, maps, vocabulary, widgets
 from app.compare import (
     charts as compare_charts,
 )
@@ -134,10 +134,10 @@ def _shown(who: Who, found: Elsewhere, pair: tuple[str, str]) -> None:
         )
         few = "" if lit is not None else " They are too few to be lit, or too many."
         st.caption(
-            f"Map of {organ}/{encoder}. {who.name}: N = {_said(total)}, of whom "
-            f"{_said(has)} have this embedding; those in clusters whose count is shown "
-            f"stand out, everybody else is grey.{few} Points are moved a little, so "
-            "that nobody can be followed from map to map."
+            f"Map of {organ}/{encoder}. {vocabulary.plain(who.name)}: N = "
+            f"{_said(total)}, of whom {_said(has)} have this embedding; those in "
+            f"clusters whose count is shown stand out, everybody else is grey.{few} "
+            "Points are moved a little, so that nobody can be followed from map to map."
         )
     with right:
         _gathered(who, found, pair)

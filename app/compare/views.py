@@ -21,6 +21,7 @@ from app.compare import (
 )
 from app.compare.picks import Pick
 from app.phenotype import radar, verdict
+from app.vocabulary import plain
 from edp_core.recipe import CodeSpec
 
 FEW = 8
@@ -109,9 +110,9 @@ def _plane(x: Pick, y: Pick) -> None:
         st.caption(
             f"N = {compare_picks.stated(found.n)} who have both. Every rectangle holds "
             "enough people to be shown: where they are few it is large. Line: mean of "
-            f"{y.name} with its 95 % interval in up to {compare_data.MEANS} groups of "
-            f"equal size along {x.name}. The outer cells hold whoever lies beyond the "
-            "0.25th and 99.75th percentile."
+            f"{plain(y.name)} with its 95 % interval in up to {compare_data.MEANS} "
+            f"groups of equal size along {plain(x.name)}. The outer cells hold whoever "
+            "lies beyond the 0.25th and 99.75th percentile."
         )
     with said:
         for name, label, key, also in _FIGURES:
@@ -152,10 +153,10 @@ def _by_code(score: Pick, code: Pick) -> None:
         f"compare-{score.name}-{code.name}",
     )
     st.caption(
-        f"{score.name} (N = {verdict.stated(score.score)}) of the cases and controls "
-        f"of {code.spec.trait}, as far as they have one. Where the score "
-        "was made with the labels of this code the two lie apart by having been aimed "
-        "at; an out-of-fold classifier says how far it holds."
+        f"{plain(score.name)} (N = {verdict.stated(score.score)}) of the cases and "
+        f"controls of {plain(code.spec.trait)}, as far as they have one. Where the "
+        "score was made with the labels of this code the two lie apart by having been "
+        "aimed at; an out-of-fold classifier says how far it holds."
     )
 
 
@@ -244,7 +245,7 @@ def confounders(chosen: Sequence[Pick]) -> None:
         "radars",
         alt_text="confounder radars: partial R² of each phenotype with each factor",
     )
-    told = "; ".join(f"{p.name} {verdict.stated(p.score)}" for p in chosen)
+    told = "; ".join(f"{plain(p.name)} {verdict.stated(p.score)}" for p in chosen)
     st.caption(
         f"N = {told}. Share of a phenotype that each factor alone explains once all "
         f"the others are known; dotted: {radar.MUCH:.0%}, from which a GWAS is warned "

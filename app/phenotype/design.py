@@ -77,7 +77,7 @@ def controls(choice: Choice) -> Drawn | None:
 
 
 def _guided(choice: Choice, code: str, method: str) -> Drawn:
-    st.markdown(f"**Code** {state.label(code)}")
+    st.markdown(f"**Code** {vocabulary.plain(state.label(code))}")
     if method == "Cluster":
         st.markdown(f"**Cluster** {choice.cluster} (change both in the sidebar)")
         _where_cases_are(choice, code)

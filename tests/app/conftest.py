@@ -43,6 +43,19 @@ def fullest(done_study: Path) -> str:
     return str(table.loc[table["n_both"].idxmax(), "cluster"])
 
 
+@pytest.fixture(scope="session")
+def tempting_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study in which whatever may not be told is there; every step is done."""
+    import tempting
+
+    from precompute.cli import run_study
+
+    folder = tmp_path_factory.mktemp("tempting") / "study"
+    tempting.write(folder)
+    run_study(folder, quiet=True)
+    return folder
+
+
 @pytest.fixture
 def own_study(copy_of: Callable[[Path], Path], done_study: Path) -> Path:
     """A copy of the finished study, with a basket of its own."""

@@ -25,6 +25,11 @@ COUNT = re.compile(
 """Names of columns and keys that count people."""
 STATED = re.compile(r"\bN\s*=\s*([\d,]+)")
 """A count in a text."""
+RENDERED = {
+    ("Markdown", "body"), ("Heading", "body"), ("Alert", "body"), ("Toast", "body"),
+    ("Html", "body"), ("Metric", "body"), ("Option", "content"), ("Radio", "options"),
+}  # fmt: skip
+"""Fields that are Markdown, beside every label and help."""
 DIGEST = re.compile("[0-9a-f]{20,}")
 THINGS = re.compile("^(Codes|Clusters|Axes|Principal|Variants|Loci)")
 """Names of figures that count no people."""
@@ -70,6 +75,8 @@ class Seen:
         default_factory=list
     )
     """What galleries of `app.gallery` are told, and their images."""
+    rendered: list[str] = field(default_factory=list)
+    """Texts that a browser takes for Markdown, or for HTML."""
     numbers: list[tuple[str, float]] = field(default_factory=list)
     """Numbers in JSON and of figures (`st.metric`), with their names."""
 
@@ -159,6 +166,11 @@ def read(message: Message, seen: Seen) -> None:
             elif isinstance(item, str):
                 # by chance the digits of a digest would be those of an id
                 seen.texts.append(DIGEST.sub("", item))
+                if (kind, descriptor.name) in RENDERED or descriptor.name in (
+                    "label",
+                    "help",
+                ):
+                    seen.rendered.append(item)
                 _json(item, seen)
                 if descriptor.name == "spec":
                     seen.charts.append(json.loads(item))

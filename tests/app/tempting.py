@@ -19,13 +19,18 @@ NAME = "Zoe"
 """How every id begins."""
 FEW = {"clusters": (3, 4), "levels": (1, 2, 3, 4)}
 
+MARKED = "*Zed* $Zed$ <b>Zed</b> [Zed](https://zed.example)"
+"""Markdown, a formula, HTML and a link, in names of a study."""
+CREAM = f"cream {MARKED}"
+
 STUDY = """\
-name = "Tempting"
+name = "Tempting MARKED"
+description = "Names are hostile."
 simulated = true
 
 [participants]
 table = "participants.csv"
-categories = ["sex", "centre", "shift"]
+categories = ["sex", "centre", "shift", "shift MARKED"]
 ranges = {age_years = [0, 120]}
 
 [participants.columns]
@@ -34,6 +39,7 @@ age_years = "age_years"
 bmi = "bmi"
 centre = "centre"
 shift = "shift"
+"shift MARKED" = "hours"
 answers = "answers"
 
 [diagnoses]
@@ -49,6 +55,7 @@ withdrawals = "withdrawn.txt"
 
 [organs.retina]
 images = "images/{eid}.png"
+channel_names = ["red MARKED", "green", "blue"]
 image_size = 16
 
 [organs.liver]
@@ -87,7 +94,7 @@ def write(folder: Path, *, seed: int = 0) -> None:
     eids = np.array([f"{NAME}{number}" for number in np.sort(eids)])
     place = _places(rng)
     (folder / "images").mkdir(parents=True)
-    (folder / "study.toml").write_text(STUDY, encoding="utf-8")
+    (folder / "study.toml").write_text(STUDY.replace("MARKED", MARKED))
     (folder / "withdrawn.txt").write_text(f"{NAME}9999999\n")
     _participants(rng, eids).to_csv(folder / "participants.csv", index=False)
     held = _diagnoses(rng, place)
@@ -100,7 +107,7 @@ def write(folder: Path, *, seed: int = 0) -> None:
     pd.DataFrame(pairs, columns=["eid", "item"]).to_csv(
         folder / "medications.csv", index=False
     )
-    (folder / "phecodes.csv").write_text(PHECODES)
+    (folder / "phecodes.csv").write_text(PHECODES.replace("MARKED", MARKED))
     # three people have no retina, two others no liver, and one neither
     lacks = {"retina": [5, 6, 7, 8], "liver": [8, 9, 10]}
     for number, organ in enumerate(lacks):
@@ -119,7 +126,7 @@ PHECODES = """\
 ICD10,PheCode,Phenotype,Excl. Phecodes
 E11,250.2,Type 2 diabetes,249-250.99
 E10,250.1,Type 1 diabetes,249-250.99
-I10,401.1,Essential hypertension,401-401.99
+I10,401.1,Essential hypertension MARKED,401-401.99
 I15,401.3,Other hypertension,401-401.99
 K76,571.5,Other chronic nonalcoholic liver disease,570-573.99
 K76.0,571.5,Other chronic nonalcoholic liver disease,570-573.99
@@ -153,7 +160,9 @@ def _participants(rng: np.random.Generator, eids: np.ndarray) -> pd.DataFrame:
     n = len(eids)
     shift = np.full(n, "day", object)
     shift[n // 2 :] = "night"
-    centre = np.where(np.arange(n) % 3 > 0, "Reading", "Cheadle").astype(object)
+    centre = np.where(np.arange(n) % 3 > 0, f"Reading {MARKED}", "Cheadle").astype(
+        object
+    )
     at = 0
     for size in FEW["levels"]:  # levels of one person to four
         shift[at : at + size] = f"shift {size}"
@@ -171,6 +180,7 @@ def _participants(rng: np.random.Generator, eids: np.ndarray) -> pd.DataFrame:
             "centre": centre,
             "shift": shift,
             "answers": rng.permutation(answers),
+            "hours": np.where(shift == "day", f"day {MARKED}", "night"),
         }
     )
 
@@ -222,7 +232,7 @@ def _items(
     """Item of the table of medications -> who takes it."""
     rest = np.setdiff1d(np.arange(PEOPLE), held["I10"])
     items = {f"rare {n}": rng.choice(PEOPLE, n, replace=False) for n in (1, 2, 3, 4)}
-    items["pressure"] = np.concatenate([held["I10"], rest[:3]])  # three more
+    items[f"pressure {MARKED}"] = np.concatenate([held["I10"], rest[:3]])  # three more
     items["sugar"] = held["E119"][:-1]  # one less
-    items["cream"] = rng.choice(PEOPLE, 40, replace=False)
+    items[CREAM] = rng.choice(PEOPLE, 40, replace=False)
     return items

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,22 +20,22 @@ from streamlit.proto.Components_pb2 import SpecialArg
 from streamlit.proto.Delta_pb2 import Delta
 from visiting import Visitor, draw, save, views
 
+from app import vocabulary
 from app.routes import SCREENS
 from edp_core.store import Store, read_array
 
+MARKUP = re.compile(r"(?<!\\)([*$\[]|<b>)Zed")
+"""A mark of `tempting.MARKED` that no backslash stands before."""
 SAID = re.compile(
     r"\b[1-4] (?:participants|people|cases|controls|members)\b(?! only| for each| each)"
 )
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study that tempts, with every step done."""
-    from precompute.cli import run_study
-
-    folder = tmp_path_factory.mktemp("tempting") / "study"
-    tempting.write(folder)
-    run_study(folder, quiet=True)
+def study(tempting_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the study that tempts: groups are drawn in it."""
+    folder = tmp_path_factory.mktemp("visited") / "study"
+    shutil.copytree(tempting_study, folder)
     return folder
 
 
@@ -132,6 +133,12 @@ def test_no_colour_of_a_map_has_few_points(visitor):
                 assert not few[few < 5].any(), (view, told["title"])
                 held += 1
     assert held > 30
+
+
+def test_names_of_a_study_are_no_markup(visitor):
+    told = "\n".join(text for _, seen in visitor.found.views for text in seen.rendered)
+    assert vocabulary.plain(tempting.MARKED) in told
+    assert not [line for line in told.split("\n") if MARKUP.search(line)]
 
 
 def test_images_are_sent_where_they_are_allowed_alone(visitor):

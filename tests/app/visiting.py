@@ -10,6 +10,7 @@ from pathlib import Path
 import facts
 import numpy as np
 import pandas as pd
+import tempting
 from crawl import Seen, broke, crawl
 from facts import Fact, Truth
 from streamlit.testing.v1 import AppTest
@@ -54,6 +55,12 @@ def views() -> Iterator[tuple[str, dict[str, str]]]:
         for method in ("Classifier", "Cluster", "Code", "Column"):
             yield "phenotype", {"look": look, "method": method, "code": "N180"}
         yield "phenotype", {"look": look, "code": "F320", "cluster": "4"}
+    marked = f"medications:{tempting.CREAM}"
+    for name in ("diseases", "clusters", "phenotype", "phewas"):
+        yield name, {"code": marked, "colour": "code"}
+        yield name, {"code": marked, "method": "Code", "look": "Images"}
+    for tab in TABS:
+        yield "compare", {"compared": tab, "code": marked}
     yield "export", {}
     yield "gwas", {}
 
