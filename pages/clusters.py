@@ -30,6 +30,7 @@ with left:
         on_drawn=group_steps.drawing(choice, colour),
         on_picked=image_clusters.picked,
         outline=group_panel.outline(choice),
+        group=group_panel.lit(choice, colour),
     )
     group = group_panel.section(choice)
 with right:

@@ -13,7 +13,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app import data, explained, figures, linked, maps, vocabulary, widgets
 from app.clusters import stability
 from app.clusters.enriched import ADJUSTED
-from app.scatter import scatter
+from app.scatter import Map, scatter
 from app.state import Choice
 from edp_core.errors import MissingArtifactError
 
@@ -101,14 +101,27 @@ def _stability(choice: Choice, number: int) -> None:
     )
 
 
-def umap(choice: Choice, colour: str, **more: Any) -> None:
-    """Map of the participants in one of `maps.options`; ``more`` goes to `scatter`."""
+def umap(
+    choice: Choice,
+    colour: str,
+    *,
+    group: Callable[[Map], np.ndarray | None] = lambda _: None,
+    **more: Any,
+) -> None:
+    """Map of the participants in one of `maps.options`; ``more`` goes to `scatter`.
+
+    Parameters
+    ----------
+    group
+        Whom of a map to light up, where no range of the score is.
+    """
     shown = maps.the_map(choice, colour, lighted=linked.lighted(choice))
     coloured = maps.colours(choice, colour, shown)
     lit = linked.highlight(choice, shown, coloured)
-    if lit is not None:  # a range of the score, before a group
-        more["highlight"] = lit
-    scatter(shown, coloured, **more)
+    if lit is None and linked.asked() is None:
+        lit = group(shown)
+    chosen = str(choice.cluster) if colour == "cluster" else None
+    scatter(shown, coloured, highlight=lit, chosen=chosen, **more)
     st.caption(
         f"N = {len(shown):,} participants, one point each, in random order. Distances "
         "between far groups mean little in a UMAP; clusters come from the neighbour "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import streamlit as st
 
-from app import data, errors, explained, linked, routes, vocabulary, widgets
+from app import data, errors, explained, linked, maps, routes, vocabulary, widgets
 from app.groups import (
     codes as group_codes,
 )
@@ -23,6 +25,7 @@ from app.groups.steps import DRAWN
 from app.images import clusters as image_clusters
 from app.images import gate as looking
 from app.images.groups import Members
+from app.scatter import Map
 from app.state import Choice
 from edp_core.errors import EdpError
 from edp_core.vectors import lasso
@@ -35,6 +38,42 @@ def outline(choice: Choice) -> tuple[tuple[float, float], ...] | None:
     except EdpError:
         return None  # told below the map
     return rule.outline.vertices if rule else None
+
+
+def lit(choice: Choice, colour: str) -> Callable[[Map], np.ndarray | None]:
+    """Members of what was drawn or chosen, as a map lights them; the others are grey.
+
+    Parameters
+    ----------
+    colour
+        Of the map. Where its points are moved, those that are drawn inside the outline
+        are lit and nothing is told of true places.
+
+    Returns
+    -------
+    Callable
+        From a map to (n,) bool in its order; `None` where nobody is lit, and of groups
+        of cases or controls: points would say who has the code.
+    """
+
+    def found(shown: Map) -> np.ndarray | None:
+        try:
+            looked = current(choice)
+        except EdpError:
+            return None  # told below the map
+        if looked is None or looked.asked.rule.outline.only != "everybody":
+            return None
+        if colour == "cluster":
+            return maps.lit(shown, looked.members)
+        outline = looked.asked.rule.outline
+        if outline.without:  # clusters of moved points are not told
+            return None
+        seen = np.zeros(len(shown), bool)
+        places = np.column_stack([shown.x, shown.y])
+        seen[shown.rows] = lasso.inside(outline.vertices, places)
+        return maps.lit(shown, seen)
+
+    return found
 
 
 def current(choice: Choice) -> Looked | None:

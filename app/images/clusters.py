@@ -22,9 +22,17 @@ NEIGHBOURS = 5
 
 # ---- behind a point ---------------------------------------------------------------
 def picked(x: float, y: float) -> None:
-    """Remember a point of the map that was clicked (in the map's callback)."""
+    """Remember a point of the map that was clicked (in the map's callback).
+
+    The cluster it lies in becomes the choice, so that plot and table follow the map; a
+    cluster whose size is hidden does not.
+    """
     now = state.choice()
     st.session_state["_picked"] = (now.organ, now.encoder, float(x), float(y))
+    row = nearest(now, (x, y))
+    labels = data.atlas_array(now.organ, now.encoder, "clusters")
+    if row is not None and int(labels[row]) in image_groups.shown_clusters(now):
+        state.pick_cluster(str(labels[row]))
 
 
 def behind_point(choice: Choice) -> None:
@@ -40,7 +48,7 @@ def behind_point(choice: Choice) -> None:
 
 @st.fragment
 def _point(choice: Choice, at: tuple[float, float]) -> None:
-    row = nearest(choice, at)
+    row = nearest(choice, at, among=images.pixels(choice).has)
     if row is None:
         return
     nearby = data.atlas_array(choice.organ, choice.encoder, "knn_indices")[row]
@@ -68,8 +76,16 @@ def _point(choice: Choice, at: tuple[float, float]) -> None:
     )
 
 
-def nearest(choice: Choice, at: tuple[float, float]) -> int | None:
-    """Row of the seen nearest to a place on the map; `None` where it is no place."""
+def nearest(
+    choice: Choice, at: tuple[float, float], *, among: np.ndarray | None = None
+) -> int | None:
+    """Row of the seen nearest to a place on the map; `None` where it is no place.
+
+    Parameters
+    ----------
+    among
+        (n_seen,) bool, who is looked for; by default everybody.
+    """
     if not np.isfinite(at).all():
         return None
     umap = np.asarray(
@@ -77,7 +93,8 @@ def nearest(choice: Choice, at: tuple[float, float]) -> int | None:
     )
     # whatever the browser sends, far away is far away
     gaps = np.square(umap - np.clip(at, -1e9, 1e9)).sum(axis=1)
-    gaps[~images.pixels(choice).has] = np.inf
+    if among is not None:
+        gaps[~among] = np.inf
     return int(np.argmin(gaps))
 
 

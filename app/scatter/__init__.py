@@ -75,6 +75,7 @@ def scatter(
     on_picked: Callable[[float, float], None] | None = None,
     highlight: np.ndarray | None = None,
     outline: Sequence[tuple[float, float]] | None = None,
+    chosen: str | None = None,
     height: int = HEIGHT,
 ) -> None:
     """Draw points of a map.
@@ -97,6 +98,9 @@ def scatter(
         (n,) bool in the order of the map (`maps.lit`): the others are drawn in grey.
     outline
         Vertices of a polygon to draw over the points, in coordinates of the map.
+    chosen
+        Name of the category that is the choice elsewhere on the screen: it is marked in
+        the legend, and ringed on the map.
     height
         Pixels.
     """
@@ -107,6 +111,7 @@ def scatter(
         "outline": None if outline is None else [list(vertex) for vertex in outline],
         "draws": on_drawn is not None,
         "picks": on_picked is not None,
+        "chosen": chosen,
         "heard": st.session_state.get(f"_{key}_heard", 0),
     }
     names = tuple(category.name for category in colours.categories)

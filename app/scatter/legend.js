@@ -28,6 +28,7 @@ function button(c, k, plot) {
   const dot = element("i"), made = element("button", { type: "button", title: `Show or hide ${c.name}` },
     dot, element("b", { textContent: c.name }), element("span", { textContent: c.count }));
   dot.style.background = plot.colours[k];
+  if (c.name === plot.meta.chosen) made.setAttribute("aria-current", "true");
   const say = () => made.setAttribute("aria-pressed", String(!plot.hidden.has(c.name)));
   made.onclick = () => {
     if (!plot.hidden.delete(c.name)) plot.hidden.add(c.name);

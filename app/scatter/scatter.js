@@ -73,7 +73,7 @@ class Plot {
     if (!this.points) return;
     const { ink, ground } = this.theme();
     Object.assign(this, { ink, ground, colours: coloursOf(this.meta, ground) });
-    if (this.lit) this.meta.lit = { grey: dimmed(ground), words: "not highlighted" };
+    if (this.lit) this.meta.lit = { grey: dimmed(ground), words: "others" };
     fillLegend(this.find("legend"), this);
     this.changed();
   }
@@ -231,6 +231,7 @@ class Plot {
     pen.font = `600 12px ${getComputedStyle(this.host).fontFamily || "sans-serif"}`;
     pen.textAlign = "center"; pen.textBaseline = "middle"; pen.lineJoin = "round";
     for (const [name, x, y] of this.labels()) {
+      if (name === this.meta.chosen) strokeRing(pen, at(x, y), [this.ground, this.ink]);
       pen.lineWidth = 3.5; pen.strokeStyle = this.ground; pen.strokeText(name, ...at(x, y));
       pen.fillStyle = this.ink; pen.fillText(name, ...at(x, y));
     }
@@ -251,6 +252,15 @@ class Plot {
       pen.moveTo(x - 9, y); pen.lineTo(x + 9, y); pen.moveTo(x, y - 9); pen.lineTo(x, y + 9);
       pen.lineWidth = wide; pen.strokeStyle = colour; pen.stroke();
     }
+  }
+}
+
+// Around the name of what is chosen elsewhere on the screen.
+function strokeRing(pen, [x, y], [ground, ink]) {
+  for (const [wide, colour] of [[5, ground], [2, ink]]) {
+    pen.beginPath();
+    pen.arc(x, y, 12, 0, 2 * Math.PI);
+    pen.lineWidth = wide; pen.strokeStyle = colour; pen.stroke();
   }
 }
 

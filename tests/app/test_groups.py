@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from app import data
+from app import data, maps
 from app.groups import kept as groups
+from app.groups import panel as group_panel
 from app.groups import rules as group_rules
-from app.groups.kept import Rule
+from app.groups.kept import Asked, Looked, Rule
 from app.state import Choice
 from edp_core.errors import InputError, MissingArtifactError
 from edp_core.inputs import group_key
@@ -49,6 +51,28 @@ def accepted(inputs, counts):
         except groups.TooNear:
             continue
     pytest.fail("no group may be told")
+
+
+# ---- lit on the map ----------------------------------------------------------------
+@pytest.mark.parametrize("colour", ["cluster", "code"])
+def test_groups_that_leave_somebody_out_are_lit_only_where_it_is_told(
+    inputs, monkeypatch, colour
+):
+    whole, n = accepted(inputs, range(20, 60))
+    shown = maps.the_map(CHOICE, colour)
+
+    def lit(**changes):
+        asked = Asked(0, left_of(inputs, n, on="I10", **changes), "")
+        monkeypatch.setattr(
+            group_panel, "current", lambda _: Looked(asked, whole.members)
+        )
+        return group_panel.lit(CHOICE, colour)(shown)
+
+    assert lit() is not None
+    assert lit(coloured_by="code", only="cases") is None
+    assert lit(coloured_by="code", only="controls") is None
+    # a map of clusters tells them; one whose points are moved does not
+    assert (lit(without=(1,)) is None) == (colour == "code")
 
 
 # ---- size --------------------------------------------------------------------------
@@ -106,6 +130,48 @@ def test_a_cluster_without_a_few_is_not_told(inputs):
     whole = groups.look(rule([(-99, -99), (99, -99), (99, 99), (-99, 99)],
                              without=others))  # fmt: skip
     np.testing.assert_array_equal(whole.members, labels == number)
+
+
+def test_cases_alone_do_not_tell_who_of_two_outlines_has_the_code(inputs):
+    """An outline around all but one person, of cases alone, is refused whoever it is.
+
+    Held against other groups of cases alone it would be told for each person without
+    the code, and refused for each person with it.
+    """
+    places = np.asarray(inputs.umap, float)
+    ill = inputs.phenome.cases("I10")[inputs.seen]
+    how = {"on": "I10", "only": "cases", "coloured_by": "code"}
+    whole = [(-99, -99), (99, -99), (99, 99), (-99, 99)]
+    assert groups.look(rule(whole, **how)).n == ill.sum()
+    for person in (*np.flatnonzero(ill)[:4], *np.flatnonzero(~ill)[:4]):
+        x, y = places[person]
+        # a slit from the left edge to a small box around them
+        slit = [(-99, y), (x - 1e-3, y), (x - 1e-3, y + 1e-3), (x + 1e-3, y + 1e-3),
+                (x + 1e-3, y - 1e-3), (x - 1e-3, y - 1e-3), (x - 1e-3, y - 2e-4),
+                (-99, y - 2e-4)]  # fmt: skip
+        with pytest.raises(InputError, match="Fewer than 5 people lie outside"):
+            groups.look(rule([*whole, *slit], **how))
+    asked = groups.store().asked(data.store().ref("atlas/liver/mae"))
+    assert {one.rule.outline.only for one in asked} == {"everybody", "cases"}
+
+
+def test_cases_alone_are_told_where_the_count_of_the_code_is(inputs):
+    """And not where the table of everybody inside hides it."""
+    labels = np.asarray(inputs.clusters)
+    box = [(-99, -99), (99, -99), (99, 99), (-99, 99)]
+    told = 0
+    for number in range(labels.max() + 1):
+        others = tuple(int(i) for i in range(labels.max() + 1) if i != number)
+        table = groups.codes(groups.look(rule(box, without=others)))
+        count = table.set_index("code")["n_both"].get("I10")
+        part = rule(box, on="I10", only="cases", coloured_by="code", without=others)
+        if count is None or pd.isna(count):
+            with pytest.raises(InputError, match="may not be told"):
+                groups.look(part)
+        else:
+            assert groups.look(part).n == count
+            told += 1
+    assert told
 
 
 # ---- rules -------------------------------------------------------------------------

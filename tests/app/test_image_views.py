@@ -238,6 +238,19 @@ def test_a_clicked_point_shows_whoever_is_nearest(opened, monkeypatch):
     assert image_clusters.nearest(HERE, (1e300, -1e300)) is not None
 
 
+def test_the_cluster_of_a_clicked_point_becomes_the_choice(opened, monkeypatch):
+    umap = np.asarray(data.atlas_array("liver", "mae", "umap"), float)
+    labels = np.asarray(data.atlas_array("liver", "mae", "clusters"))
+    chosen: list[str] = []
+    monkeypatch.setattr(image_clusters.state, "choice", lambda: HERE)
+    monkeypatch.setattr(image_clusters.state, "pick_cluster", chosen.append)
+    monkeypatch.setattr(image_groups, "shown_clusters", lambda choice: [1])
+    for number in (0, 1):
+        row = int(np.flatnonzero(labels == number)[0])
+        image_clusters.picked(umap[row, 0], umap[row, 1])
+    assert chosen == ["1"], "a cluster whose size is hidden is not chosen"
+
+
 def test_a_point_of_another_map_shows_nothing(screen, done_study):
     at = screen("clusters", done_study, organ="liver", code="I10")
     at.session_state["_picked"] = ("kidney", "mae", 1.0, 2.0)

@@ -107,6 +107,26 @@ def test_a_link_opens_on_a_group_and_every_step_is_undone(screen, own_study, uma
     )
 
 
+def test_a_group_is_lit_on_the_map_and_everybody_else_is_grey(screen, own_study, umap):
+    at = screen("clusters", own_study)
+    [(_, points)] = crawl(at).maps
+    assert "lit" not in points
+    n = drawn(at, umap)
+    edge = at.session_state["drawn"]["polygon"][1][0]
+    [(view, points)] = crawl(at).maps
+    assert view["chosen"] == "0"
+    assert points["lit"].sum() == n
+    assert (points["lit"] == (points["x"] < edge)).all()
+    # a map of a code moves its points: who is drawn inside, not who truly is
+    at.selectbox(key="colour").set_value("code").run()
+    [(view, points)] = crawl(at).maps
+    assert view["chosen"] is None
+    assert (points["lit"] == (points["x"] < edge)).all()
+    at.slider(key="lit").set_value((80, 100)).run()
+    [(_, points)] = crawl(at).maps
+    assert (points["lit"] & (points["x"] > edge)).any(), "a range goes before a group"
+
+
 ROUND = [[np.cos(a), np.sin(a)] for a in np.linspace(0, 6.28, 10_000)]
 
 

@@ -164,12 +164,12 @@ def test_a_range_drawn_over_the_histogram_lights_people_up_on_the_map(visit):
     draw_over(visit, "score_histogram", 0.6, 0.95)
     low, high = map(int, visit.query()["lit"])
     assert 30 <= low < high <= 100
-    expect(visit.page.locator(".st-key-scatter")).to_contain_text("not highlighted")
+    expect(visit.page.locator(".st-key-scatter")).to_contain_text("others")
     expect(visit.page.get_by_text(f"Lit: percentiles {low} to {high}")).to_be_visible()
     # from the link alone, in a session of its own
     again = visit.page.url
     visit.go(again)
-    expect(visit.page.locator(".st-key-scatter")).to_contain_text("not highlighted")
+    expect(visit.page.locator(".st-key-scatter")).to_contain_text("others")
 
 
 def test_the_histogram_of_a_disease_leads_to_the_map(visit):
@@ -178,7 +178,7 @@ def test_the_histogram_of_a_disease_leads_to_the_map(visit):
     visit.page.get_by_role("link", name=re.compile("on the map")).click()
     expect(visit.page.locator("h1").first).to_have_text("Clusters")
     visit.settle()
-    expect(visit.page.locator(".st-key-scatter")).to_contain_text("not highlighted")
+    expect(visit.page.locator(".st-key-scatter")).to_contain_text("others")
 
 
 def test_a_code_named_on_the_overview_is_chosen_by_a_click(visit):
