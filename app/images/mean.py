@@ -60,9 +60,13 @@ def draw(choice: Choice, score: Phenotype | None, *, name: str) -> None:
         st.caption("There is no group of which a mean image may be shown.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        asked = st.selectbox("Group", list(offered), key="mean_of")
+        asked = st.selectbox("Group", list(offered), key="mean_of", bind="query-params")
         unit = st.segmented_control(
-            "Difference in", list(UNITS), default="Brightness", key="mean_unit"
+            "Difference in",
+            list(UNITS),
+            default="Brightness",
+            key="mean_unit",
+            bind="query-params",
         )
     members = offered[str(asked)]()
     try:
