@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data, errors, explained, state, vocabulary, widgets
+from app import data, errors, explained, linked, state, vocabulary, widgets
 from app.compare import (
     phewas_charts as compare_phewas_charts,
 )
@@ -25,6 +25,7 @@ from app.phewas import source as phewas_source
 from app.state import Choice
 from edp_core.errors import EdpError
 
+TABLE = "compare_phewas_table"
 MOST = 6
 """Phenotypes side by side."""
 LETTERS = 36
@@ -54,7 +55,7 @@ def draw(chosen: Sequence[Pick], choice: Choice) -> None:
             st.caption(f":material/error: **{pick.name}** is left out.")
             errors.tell(error)
             continue
-        told.append(f"{pick.name} {n:,}")
+        told.append(f"{vocabulary.plain(pick.name)} {n:,}")
     with left:
         st.caption(
             f"N = {'; '.join(told)}. Effects are for one SD of each phenotype, so that "
@@ -70,9 +71,14 @@ def draw(chosen: Sequence[Pick], choice: Choice) -> None:
     with upwards:
         _matrix(list(found), long, choice)
     wide = _wide(long)
+    codes = list(wide["outcome"])
+    linked.mark_row(TABLE, codes, choice.code)
     st.dataframe(
         wide,
         hide_index=True,
+        key=TABLE,
+        on_select=lambda: linked.picked_row(TABLE, codes),
+        selection_mode="single-row",
         column_config=_columns(list(found)),
         placeholder=widgets.HIDDEN,
         height=420,
@@ -123,7 +129,9 @@ def _wide(long: pd.DataFrame) -> pd.DataFrame:
 
 def _columns(names: Sequence[str]) -> dict[str, ColumnConfig | str | None]:
     found: dict[str, ColumnConfig | str | None] = {
-        "outcome": "Outcome",
+        "outcome": st.column_config.TextColumn(
+            "Outcome", help="Click a row's left edge to pick its code."
+        ),
         "name": "Name",
         "group": "Group",
     }

@@ -136,6 +136,17 @@ def test_a_score_against_a_code_is_drawn_by_its_cases(screen, filled):
     assert any("different" in info.value for info in at.info)
 
 
+def test_the_row_of_the_chosen_code_is_selected_in_the_table_of_outcomes(
+    screen, filled
+):
+    at = screen("compare", filled, compared="PheWAS", code="I10", picked=EVERY[:3])
+    assert not broke(at)
+    key = "compare_phewas_table"
+    (table,) = [frame.value for frame in at.dataframe if frame.key == key]
+    chosen = at.session_state[key]["selection"]["rows"]
+    assert [table["outcome"].iat[row] for row in chosen] == ["I10"]
+
+
 def test_one_phenotype_alone_says_what_to_do(screen, filled):
     for tab in TABS[:2]:
         at = screen("compare", filled, compared=tab, picked=["bmi"])
