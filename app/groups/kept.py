@@ -7,7 +7,7 @@ one is held against all of them and against the clusters (`edp_core.differencing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
@@ -16,6 +16,7 @@ import streamlit as st
 
 from app import data, figures
 from app.clusters import enriched
+from app.groups.refusal import TooNear, refuse
 from app.groups.store import Asked, Group, Groups, Rule
 from app.state import Choice
 from edp_core import differencing
@@ -26,16 +27,10 @@ from edp_core.keys import digest
 from edp_core.membership import members_of
 from edp_core.scoring.trait_table import trait_table
 
-__all__ = ["Asked", "Group", "Groups", "Looked", "Rule"]
+__all__ = ["Asked", "Group", "Groups", "Looked", "Rule", "TooNear"]
 
 _asking = Lock()
 """Between looking at what was told and telling more nobody else may tell."""
-
-
-class TooNear(InputError):
-    """Few people tell a group from one whose numbers are known: ``known``, if drawn."""
-
-    known: Asked | None = None
 
 
 @dataclass(frozen=True)
@@ -138,8 +133,10 @@ def look(rule: Rule) -> Looked:
         Where few people tell it from a cluster, or from a group drawn before.
     InputError
         Where it holds nobody or too few, leaves out too few, or a small count follows
-        from its size and those known.
+        from its size and those known; of cases or controls alone also where all who
+        lie inside, or the count of the code among them, may not be told.
     """
+    _code_inside(rule)
     found = members(rule)
     count, least = int(found.sum()), figures.least()
     if count == 0:
@@ -157,7 +154,8 @@ def look(rule: Rule) -> Looked:
         earlier = store().asked(rule.atlas)
         known = next((asked for asked in earlier if asked.rule == rule), None)
         if known is None:
-            _refuse(found, rule, earlier)
+            sets, origin = _sets(found, rule, earlier)
+            refuse(found, sets, origin, earlier=earlier, least=least)
             inputs = _inputs(rule)
             everyone = np.zeros(len(inputs.participants), bool)
             everyone[np.asarray(inputs.seen)] = found
@@ -165,34 +163,32 @@ def look(rule: Rule) -> Looked:
     return Looked(known, found)
 
 
-def _refuse(found: np.ndarray, rule: Rule, earlier: Sequence[Asked]) -> None:
-    """Raise where the size of a group would tell a small count."""
-    least = figures.least()
-    sets, origin = _sets(found, rule, earlier)
-    near = differencing.too_near(found, sets, least)
-    if near.size:
-        place = int(max(origin[near]))  # a group goes before clusters
-        what, hint, known = "a group drawn before", "look at that one", None
-        if place >= 0:
-            known = earlier[place]
-        elif place <= -4:
-            what, hint = f"cluster {-4 - place}", f"look at cluster {-4 - place}"
-        else:
-            what = "whole clusters together"
-            hint = "hide the other clusters in the legend and draw around all the rest"
-        error = TooNear(
-            f"Fewer than {least} people tell this group from {what}",
-            f"{hint}, or draw a group that differs by more people: held against each "
-            "other the two would tell of them",
-        )
-        error.known = known
-        raise error
-    if differencing.tells_few(found, sets, least):
+def _code_inside(rule: Rule) -> None:
+    """Raise where the cases inside an outline may not be counted.
+
+    The size of a group of cases is a count of the code inside its outline. Two outlines
+    that differ by one person would tell whether they have the code, if only the cases
+    were held against each other: so everybody inside is, first.
+    """
+    if rule.outline.only == "everybody" or _known(rule):
+        return
+    whole = rule.outline.model_copy(update={"only": "everybody"})
+    looked = look(replace(rule, outline=whole))
+    told = data.scan(rule.organ, rule.encoder)["code"]
+    if looked.n < len(looked.members):  # else the count is the scan's
+        here = codes(looked)
+        told = here.loc[here["n_both"].notna(), "code"]
+    if rule.drawn_on not in set(told):
         raise InputError(
-            f"With the groups drawn before and the clusters this group would tell a "
-            f"number below {least}",
+            f"How many have {rule.drawn_on} inside what was drawn may not be told",
             "draw a larger group, or one with other borders",
         )
+
+
+def _known(rule: Rule) -> Asked | None:
+    """The group, if its size was told before."""
+    asked = store().asked(rule.atlas)
+    return next((one for one in asked if one.rule == rule), None)
 
 
 def codes(looked: Looked) -> pd.DataFrame:
