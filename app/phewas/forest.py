@@ -10,8 +10,11 @@ from app.phewas.plots import ODDS, odds_ticks
 from app.plots.charts import CASE, CONTROL, AltairChart, either, rule
 
 BLUE = "#0072B2"
+RATIOS = ["or_", "or_low", "or_high"]
 TEXT = 0.9
 """Room for the numbers, as a share of the reach of the intervals."""
+ROOM = 200
+"""Pixels of the plot from which on it holds the numbers beside the intervals."""
 VAST = 1000
 """From here on numbers are written by their power of ten."""
 WIDEST = 4.0
@@ -46,8 +49,8 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
     effects = table[names].astype(float)
     reach = WIDEST * max(float(effects["beta"].abs().max()), 0.02)
     drawn = effects.clip(-reach, reach)
-    numbers = effects.to_numpy(float)
-    told = np.exp(numbers) if odds else numbers
+    # the rounded ratios of the table: those of rounded effects would differ from them
+    told = table[RATIOS if odds else names].to_numpy(float)
     shown = pd.DataFrame(
         {
             "outcome": labels,
@@ -106,7 +109,10 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
         ],
     ).add_params(pick)  # fmt: skip
     texts = base.mark_text(align="right", fontSize=11, color=CONTROL).encode(
-        x=alt.value("width"), text=alt.Text("text:N")
+        x=alt.value("width"),
+        text=alt.Text("text:N"),
+        # on a phone they would lie over the intervals; pointing still tells them
+        opacity=either(alt.OpacityValue, f"width > {ROOM}", yes=1, no=0),
     )
     nothing = rule(x=0, dash=[6, 4], scale=scale)
     return alt.layer(nothing, bars, dots, texts).properties(height=70 + 26 * len(table))
@@ -114,4 +120,5 @@ def forest(table: pd.DataFrame, code: str | None, *, odds: bool) -> AltairChart:
 
 def _short(value: float) -> str:
     """Two decimals; a vast number by its power of ten."""
-    return f"{value:.2f}" if abs(value) < VAST else f"{value:.0e}"
+    said = f"{value:.2f}" if abs(value) < VAST else f"{value:.0e}"
+    return said.replace("-", "−")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -146,6 +147,16 @@ def _point(chart: str) -> None:
         _pick(str(points[0]["code"]))
 
 
+def _choose(chart: str) -> None:
+    """A click in the forest: a code becomes the choice, which lines stand there stays.
+
+    A field is no choice, and stands there already.
+    """
+    points = st.session_state[chart].selection.get("pick", [])
+    if points and str(points[0]["code"]) in data.trait_names():
+        state.pick_code(str(points[0]["code"]))
+
+
 def _pick(outcome: str) -> None:
     if outcome in data.trait_names():
         state.pick_code(outcome)
@@ -263,7 +274,12 @@ def forests(view: View, choice: Choice, name: str) -> None:
             widgets.figure(
                 forest(part, choice.code, odds=odds),
                 f"phewas-forest-{said}-{name}",
+                key=f"phewas_forest_{said}",
+                on_select=partial(_choose, f"phewas_forest_{said}"),
                 alt_text="Forest plot: effect per SD with 95 % interval",
             )
     which = "picked" if picked else f"{len(shown)} strongest of those looked at"
-    st.caption(f"The {which}, by effect. 95 % intervals; hollow: circular.")
+    st.caption(
+        f"The {which}, by effect. 95 % intervals; hollow: circular. Click an estimate "
+        "to make its code the choice."
+    )

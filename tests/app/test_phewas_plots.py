@@ -29,6 +29,9 @@ def rows(n: int, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     beta, se = rng.normal(0, 0.2, n), rng.uniform(0.02, 0.2, n)
     odds = np.arange(n) % 4 > 0
+    ends = {"or_": beta, "or_low": beta - 1.96 * se, "or_high": beta + 1.96 * se}
+    # rounded by themselves, as in the table: not those of the effects beside them
+    ratios = {k: np.where(odds, np.exp(v).round(1), np.nan) for k, v in ends.items()}
     return pd.DataFrame(
         {
             "outcome": [f"A{i:03d}" for i in range(n)],
@@ -42,6 +45,7 @@ def rows(n: int, seed: int = 0) -> pd.DataFrame:
             "se": se,
             "low": beta - 1.96 * se,
             "high": beta + 1.96 * se,
+            **ratios,
             "log10p": rng.exponential(2, n),
             "tested": True,
             "circular": np.where(np.arange(n) == 1, "made the phenotype", ""),
@@ -192,6 +196,15 @@ def test_names_do_not_cover_points_or_each_other(monkeypatch):
 
 
 # ---- forest ----------------------------------------------------------------------
+def test_an_estimate_of_a_forest_can_be_picked():
+    table = rows(6)
+    plot = forest(table, None, odds=True)
+    (pick,) = [p for p in plot.to_dict()["params"] if p["name"] == "pick"]
+    assert pick["select"]["fields"] == ["code"]
+    sent = [v for v in plot.to_dict()["datasets"].values() if "code" in v[0]]
+    assert [row["code"] for row in sent[0]] == table["outcome"].tolist()
+
+
 @pytest.mark.parametrize("odds", [True, False])
 def test_a_forest_has_a_line_each_with_its_interval_written(odds):
     table = rows(12)
@@ -202,9 +215,11 @@ def test_a_forest_has_a_line_each_with_its_interval_written(odds):
     drawn = next(pd.DataFrame(v) for v in sets if "text" in v[0])
     assert len(drawn) == len(table) == drawn["outcome"].nunique()
     for row, told in zip(table.itertuples(), drawn["text"], strict=True):
-        ends = np.array([row.beta, row.low, row.high])
-        ends = np.exp(ends) if odds else ends
-        assert told == f"{ends[0]:.2f} ({ends[1]:.2f} to {ends[2]:.2f})"
+        ends = [row.or_, row.or_low, row.or_high] if odds else [
+            row.beta, row.low, row.high
+        ]  # fmt: skip
+        said = f"{ends[0]:.2f} ({ends[1]:.2f} to {ends[2]:.2f})"
+        assert told == said.replace("-", "−")
     assert drawn["chosen"].tolist() == [i == 2 for i in range(len(table))]
     assert vl_convert.vegalite_to_svg(plot.to_json()).startswith("<svg")
 
@@ -213,6 +228,7 @@ def test_a_vast_interval_does_not_hide_the_others():
     table = rows(8)
     table = table[odds_of(table)]
     table.loc[table.index[0], ["low", "high"]] = [-40.0, 40.0]
+    table.loc[table.index[0], ["or_low", "or_high"]] = np.exp([-40.0, 40.0])
     sets = forest(table, None, odds=True).to_dict()["datasets"].values()
     drawn = next(pd.DataFrame(v) for v in sets if "text" in v[0])
     reach = 4 * table["beta"].abs().max()
