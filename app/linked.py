@@ -10,6 +10,7 @@ cells of enough people (`app.lit`), and a cell is lit whole or not at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import altair as alt
 import numpy as np
@@ -127,8 +128,9 @@ def histogram(choice: Choice, selected: np.ndarray | None, called: str) -> None:
         f"handfuls of at least {figures.least()} people are lit together.",
     )
     told = "" if (low, high) == WHOLE else f" Lit: percentiles {low} to {high}."
+    what = vocabulary.plain(_what(phenotype, of))
     st.caption(
-        f"{_what(phenotype, of)}, N = {np.isfinite(values).sum():,}. Draw over it to "
+        f"{what}, N = {np.isfinite(values).sum():,}. Draw over it to "
         f"see these people on the map.{told}"
     )
 
@@ -232,7 +234,9 @@ def code_buttons(
     pick
         What a click does, where it is not a code that is chosen.
     """
-    with st.container(horizontal=across, gap="xxsmall", key=f"codes-{key}"):
+    # such buttons have no frame: beside each other they need room to be told apart
+    gap: Literal["medium", "xxsmall"] = "medium" if across else "xxsmall"
+    with st.container(horizontal=across, gap=gap, key=f"codes-{key}"):
         for code, text in codes:
             st.button(
                 vocabulary.plain(text),

@@ -39,6 +39,8 @@ def numbers(choice: Choice, ready: set[str]) -> None:
     used = mask_count(used_of(people), study.disclosure.threshold) if people else None
     what = "vectors" if study.is_given(choice.encoder) else "images"
     atlas = f"atlas/{pair}" in ready
+    least = study.analysis.min_cases
+    under = {"Codes tested": f"at least {least} cases"}
     shown: list[tuple[str, object, str]] = [
         (f"With {choice.organ} {what}", used, "n"),
     ]
@@ -50,14 +52,13 @@ def numbers(choice: Choice, ready: set[str]) -> None:
     else:
         scan = data.scan(*_pair(choice)) if f"scan/{pair}" in ready else None
         tested = None if scan is None else int((scan["reason"] == "").sum())
-        least = study.analysis.min_cases
         shown.append(("Codes shown", None if scan is None else len(scan), "n_codes"))
-        shown.append((f"Codes tested (at least {least} cases)", tested, "n_codes"))
+        shown.append(("Codes tested", tested, "n_codes"))
     clusters = figures.n_clusters(choice) if atlas else None
     shown.append(("Clusters", clusters, "n_clusters"))
     for column, (name, value, key) in zip(st.columns(len(shown)), shown, strict=True):
         with column:
-            widgets.number(name, value, help=explained.help(key))
+            widgets.number(name, value, under=under.get(name), help=explained.help(key))
     if f"scan/{pair}" in ready and not bare:
         _strongest(choice)
     if bare:

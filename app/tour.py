@@ -18,7 +18,7 @@ STEPS = (
         "overview",
         "What the study holds",
         "Participants, codes and clusters of the organ chosen. A ? beside a figure "
-        "says what it is, by which formula and whose. A dash hides a small count.",
+        "says what it is, by which formula and from whom. A dash hides a small count.",
         '.stMain [data-testid="stMetric"]',
     ),
     Step(

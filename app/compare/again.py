@@ -89,7 +89,7 @@ def _encoders(pick: Pick) -> None:
     assert isinstance(spec, VectorSpec)
     others = remade.encoders(spec)
     if not others:
-        _only_one(spec.organ)
+        st.caption("There is no other encoder; what to do stands below.")
         return
     rows = []
     for encoder in others:
@@ -117,9 +117,9 @@ def _encoders(pick: Pick) -> None:
 
 def _only_one(organ: str) -> None:
     st.info(
-        f"{organ} has one encoder only, so there is none to compare with. A second one "
-        "is a table `[encoders.NAME]` in study.toml: other settings of `mae`, "
-        "`pretrained`, or `vectors` that were computed elsewhere; then run "
+        f"The {organ} has one encoder only, so there is none to compare with. A "
+        "second one is a table `[encoders.NAME]` in study.toml: other settings of "
+        "`mae`, `pretrained`, or `vectors` that were computed elsewhere; then run "
         f"`{data.command()}`",
         icon=":material/info:",
     )
@@ -241,7 +241,7 @@ def _embeddings(organ: str) -> None:
         f"embeddings-{organ}",
     )
     st.caption(
-        f"Encoders of {organ}, over the people both have. CKA: likeness of the "
+        f"Encoders of the {organ}, over the people both have. CKA: likeness of the "
         "geometry, whatever rotation and scale; canonical: directions both have, in "
         "people they were not fitted on; ARI: agreement of the clusters beyond chance."
     )

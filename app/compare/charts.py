@@ -116,6 +116,7 @@ def matrix(table: pd.DataFrame, order: Sequence[str], *, title: str) -> AltairCh
         for r in cells["r"].to_numpy(float, na_value=np.nan)
     ]
     names = list(order)
+    height = 110 + 34 * len(names)
     base = alt.Chart(cells).encode(
         x=alt.X(
             "first:N",
@@ -137,7 +138,7 @@ def matrix(table: pd.DataFrame, order: Sequence[str], *, title: str) -> AltairCh
             "r:Q",
             title=title,
             scale=alt.Scale(domain=[-1, 0, 1], range=[BLUE, "#F7F7F7", CASE]),
-            legend=alt.Legend(gradientLength=200),
+            legend=alt.Legend(gradientLength=min(200, height - 50)),
         ),
         tooltip=[
             alt.Tooltip("first:N", title="One"),
@@ -158,7 +159,7 @@ def matrix(table: pd.DataFrame, order: Sequence[str], *, title: str) -> AltairCh
             no="#222222",
         ),
     )
-    return alt.layer(tiles, text).properties(height=110 + 34 * len(names))
+    return alt.layer(tiles, text).properties(height=height)
 
 
 def radars(table: pd.DataFrame, *, much: float) -> AltairChart:

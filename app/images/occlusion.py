@@ -145,7 +145,7 @@ def _figure(choice: Choice, score: Phenotype, maps: Maps, *, name: str) -> None:
     )
     _carried(choice, maps, pictures[0], name=name)
     st.caption(
-        f"R² = {maps.linear.r2:.2f}, {maps.linear.r2_left_out:.2f} of people left out"
+        f"R² = {maps.linear.r2:.2f}, {maps.linear.r2_left_out:.2f} in people left out"
         + (". Changes beyond about 3 SD tell of images unlike any: see what is carried"
            if limit > BEYOND else ""),
         help=explained.help("change_in_sd"),

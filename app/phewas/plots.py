@@ -123,13 +123,14 @@ def _prepared(table: pd.DataFrame) -> pd.DataFrame:
     beyond = 1.08 * float(finite.max()) + 1.0 if len(finite) else 10.0
     beta = known["beta"].to_numpy(float)
     odds = known["kind"].isin(ODDS).to_numpy(bool)
+    ratios = known["or_"].to_numpy(float)
     effect = [
         NEITHER
         if np.isnan(value)
         else f"OR {value:.3g} per SD"
         if one
         else f"β {value:.3g} SD per SD"
-        for value, one in zip(np.where(odds, np.exp(beta), beta), odds, strict=True)
+        for value, one in zip(np.where(odds, ratios, beta), odds, strict=True)
     ]
     return known.assign(
         code=known["outcome"].astype(str),
