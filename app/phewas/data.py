@@ -188,11 +188,12 @@ def _counted_elsewhere(
     spec: Spec, inputs: Inputs, covariates: Sequence[str]
 ) -> list[np.ndarray]:
     """People whose counts other screens tell, codes of them too."""
-    whole = inputs.participants[list(covariates)].notna().to_numpy(bool).all(axis=1)
+    known = inputs.participants[list(covariates)].notna().to_numpy(bool)
+    whole = np.asarray(known.all(axis=1), np.bool_)
     if isinstance(spec, VectorSpec):
         # and those of them that the PheWAS of another phenotype of the organ is of
-        seen = _flags(inputs.seen, len(inputs.participants))
-        return [seen, seen & whole]
+        there = _flags(inputs.seen, len(inputs.participants))
+        return [there, np.logical_and(there, whole)]
     found = [np.ones(len(inputs.participants), bool), whole]
     for organ, encoder in data.study().pairs():
         try:
@@ -200,7 +201,7 @@ def _counted_elsewhere(
         except MissingArtifactError:  # not computed: no screen counts them
             continue
         there = _flags(seen, len(inputs.participants))
-        found += [there, there & whole]
+        found += [there, np.logical_and(there, whole)]
     return found
 
 

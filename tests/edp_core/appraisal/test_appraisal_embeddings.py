@@ -125,6 +125,16 @@ def test_canonical_correlations_are_sklearns_where_people_are_many():
     assert abs(value(table, "canonical 4")["value"]) < 0.1
 
 
+def test_the_interval_of_a_canonical_correlation_holds_none_where_there_is_none():
+    """Fisher's, which takes the five fits for one, holds 0 in four of five samples."""
+    rng, inside, repeats = np.random.default_rng(11), 0, 100
+    for seed in range(repeats):
+        x, y = rng.normal(size=(2, 200, 4))
+        row = value(embedding_agreement(x, y, seed=seed), "canonical 1")
+        inside += row["low"] <= 0 <= row["high"]
+    assert inside >= 89
+
+
 def test_ari_is_sklearns_and_its_interval_holds_it():
     rng = np.random.default_rng(7)
     x, y = planted(300, 7)
