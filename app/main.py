@@ -16,6 +16,9 @@ st.html(
     "<style>.stMainBlockContainer {padding-top: 3rem}"
     ":has(> [class*='st-key-hidden']) {display: none}"
     "@media (max-width: 1000px) {.stMain .stColumn {min-width: min(100%, 13rem)}}"
+    # on the dark theme's light blue the white of Streamlit cannot be read (2.3 : 1)
+    ".stApp [data-testid^='stBaseButton-primary'], .stApp [data-tag],"
+    ".stApp [data-tag] button {color: light-dark(white, #10141A)}"
     "</style>"
 )
 glance.begin()

@@ -199,7 +199,7 @@ def pairs(chosen: Sequence[Pick]) -> None:
             alt_text="correlation of every two phenotypes",
         )
         st.caption(
-            f"{table['r'].notna().sum()} pairs of {len(order)} phenotypes, each over "
+            f"{_pairs(int(table['r'].notna().sum()))} of {len(order)} phenotypes, over "
             "those who have both. Order: average linkage at distance 1 − |r|, so that "
             "what is alike stands together, whatever its sign. –: hidden or not "
             "defined."
@@ -224,6 +224,10 @@ def pairs(chosen: Sequence[Pick]) -> None:
             "correlations",
             settings=f"{kind}, {held}; {compare_picks.settings(chosen)}",
         )
+
+
+def _pairs(number: int) -> str:
+    return "1 pair" if number == 1 else f"{number} pairs"
 
 
 # ---- confounders -------------------------------------------------------------------
