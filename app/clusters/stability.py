@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import data, errors, explained, widgets
+from app import data, errors, explained, state, widgets
 from app.plots.charts import CASE, CONTROL, AltairChart, either, rule
 from app.state import Choice
 
@@ -62,6 +62,8 @@ def of_cluster(table: pd.DataFrame | None, cluster: int) -> pd.Series | None:
 def stability_plot(table: pd.DataFrame, cluster: int) -> AltairChart:
     """Jaccard similarity of each cluster with its interval; the chosen one stands out.
 
+    A click picks a cluster.
+
     Parameters
     ----------
     table
@@ -93,18 +95,23 @@ def stability_plot(table: pd.DataFrame, cluster: int) -> AltairChart:
         x=alt.X("jaccard_low:Q", scale=alt.Scale(domain=[0, 1])),
         x2=alt.X2("jaccard_high:Q"),
     )
-    dots = base.mark_circle(size=90, opacity=1).encode(
-        x=x,
-        color=colour,
-        tooltip=[
-            alt.Tooltip("label:N", title="Cluster"),
-            alt.Tooltip("n:Q", title="N", format=","),
-            alt.Tooltip("jaccard:Q", title="Jaccard", format=".2f"),
-            alt.Tooltip("jaccard_low:Q", title="from", format=".2f"),
-            alt.Tooltip("jaccard_high:Q", title="to", format=".2f"),
-            alt.Tooltip("found:Q", title="Found again in", format=".0%"),
-            alt.Tooltip("verdict:N", title="That is"),
-        ],
+    pick = alt.selection_point(name="pick", fields=["label"], on="click", empty=False)
+    dots = (
+        base.mark_circle(size=90, opacity=1)
+        .add_params(pick)
+        .encode(
+            x=x,
+            color=colour,
+            tooltip=[
+                alt.Tooltip("label:N", title="Cluster"),
+                alt.Tooltip("n:Q", title="N", format=","),
+                alt.Tooltip("jaccard:Q", title="Jaccard", format=".2f"),
+                alt.Tooltip("jaccard_low:Q", title="from", format=".2f"),
+                alt.Tooltip("jaccard_high:Q", title="to", format=".2f"),
+                alt.Tooltip("found:Q", title="Found again in", format=".0%"),
+                alt.Tooltip("verdict:N", title="That is"),
+            ],
+        )
     )
     lines = [rule(x=least, dash=[3, 3]) for least, _ in MARKS if least]
     return alt.layer(*lines, bars, dots).properties(height=60 + 22 * len(shown))
@@ -140,6 +147,7 @@ def section(choice: Choice) -> None:
                 stability_plot(table, choice.cluster or 0),
                 f"stability-{called}",
                 key="stability_plot",
+                on_select=_picked,
             )
             repeats = int(table["repeats"].max())
             st.caption(_said(table, choice, repeats), help=JACCARD)
@@ -159,6 +167,13 @@ def section(choice: Choice) -> None:
         )
 
 
+def _picked() -> None:
+    """A click on a cluster makes it the choice (in the chart's callback)."""
+    points = st.session_state["stability_plot"].selection.get("pick", [])
+    if points:
+        state.pick_cluster(str(points[0]["label"]))
+
+
 def _no_samples() -> None:
     st.info(
         "No samples were drawn: `stability_repeats` is 0 in the study's `[analysis]`. "
@@ -175,7 +190,7 @@ def _said(table: pd.DataFrame, choice: Choice, repeats: int) -> str:
     return (
         f"{stable} of {len(table)} clusters are stable (0.75 or more), from {repeats} "
         f"samples of N = {data.seen(choice.organ, choice.encoder):,}. Lines: 0.6, 0.75 "
-        f"and 0.85.{few}"
+        f"and 0.85. Click one to choose it.{few}"
     )
 
 

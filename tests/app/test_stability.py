@@ -58,6 +58,8 @@ def test_the_plot_draws_every_cluster_and_marks_the_chosen_one():
     rows = [r for d in json.loads(text)["datasets"].values() for r in d if "label" in r]
     assert len(rows) == 30
     assert [row["cluster"] for row in rows if row["chosen"]] == [7]
+    (pick,) = [p for p in json.loads(text)["params"] if p["name"] == "pick"]
+    assert pick["select"]["fields"] == ["label"], "a click picks a cluster"
     for row in rows:
         assert row["verdict"] == words(row["jaccard"])
     assert of_cluster(table, 7)["cluster"] == 7
