@@ -29,7 +29,7 @@ METHODS = {
     "Column": "Baseline: a participants column, e.g. an organ volume.",
 }
 WITHOUT_CODE = ("Axis or PC", "Group", "Column")
-"""Methods that work in a study without diagnoses."""
+"""Methods that work in a study without diagnoses; the first needs nothing chosen."""
 TITLES = {
     "Cluster": "Score: minus the cosine distance to the cluster's cases",
     "Island": "Score: minus the cosine distance to the island's cases",
@@ -50,7 +50,7 @@ class Drawn:
 
 def controls(choice: Choice) -> Drawn | None:
     """Draw the controls; `None` where the study has nothing to make a score of."""
-    methods = [m for m in METHODS if choice.code is not None or m in WITHOUT_CODE]
+    methods = list(METHODS if choice.code is not None else WITHOUT_CODE)
     method = (
         st.segmented_control(
             "Method", methods, default=methods[0], key="method", bind="query-params",

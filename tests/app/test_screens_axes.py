@@ -280,7 +280,9 @@ def test_clusters_are_drawn_with_their_sizes(screen, no_diagnoses):
 
 def test_a_component_is_what_a_study_without_codes_begins_with(screen, no_diagnoses):
     at = screen("phenotype", no_diagnoses, look="Confounder radar")
-    assert at.button_group(key="method").options == ["Axis or PC", "Column"]
+    assert at.button_group(key="method").options == [
+        "Axis or PC", "Group", "Column",
+    ]  # fmt: skip
     assert at.metric[0].label == "N"
     assert at.text_input[0].value == "liver_mae_PC1"
     assert table_with(crawl(at), "column", "r")["column"].tolist()[0] == "age"
