@@ -170,10 +170,12 @@ def _gathered(who: Who, found: Elsewhere, pair: tuple[str, str]) -> None:
         )
         st.caption(
             "Odds of being of the group in each cluster against all others; vermilion: "
-            "q ≤ 0.05. These clusters were made from other images than the group."
+            "q ≤ 0.05. These clusters were made from other images than the group. Not "
+            "adjusted: age, sex and build show in every organ."
             if who.source is None or who.source[0] != pair[0]
             else "Odds of being of the group in each cluster against all others; "
-            "vermilion: q ≤ 0.05. Both are of the same images: they agree by nature."
+            "vermilion: q ≤ 0.05. Both are of the same images: they agree by nature. "
+            "Not adjusted for age, sex or build."
         )
 
 

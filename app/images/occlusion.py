@@ -64,6 +64,12 @@ def draw(choice: Choice, score: Phenotype, *, name: str) -> None:
     if score.kind == "binary":
         st.caption("A phenotype of cases and controls is no score that parts move.")
         return
+    if not image_strip.tells_nobody(score):
+        st.caption(
+            f"A phenotype of at most {image_strip.FEW_VALUES} values is no score that "
+            "parts move."
+        )
+        return
     keys = (refs[slot], str(data.study().store_path), str(figures.least()))
     unnamed = score.spec.model_copy(update={"name": "score"})
     pair = (choice.organ, choice.encoder)

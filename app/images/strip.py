@@ -14,6 +14,8 @@ from edp_core.appraisal.exemplars import Exemplars, at_percentiles
 from edp_core.phenotype import Phenotype
 
 EACH = 4
+FEW_VALUES = 12
+"""A phenotype of at most so many values says who has one of them."""
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 
@@ -26,8 +28,24 @@ def draw(choice: Choice, score: Phenotype, *, name: str) -> None:
             "image of the cases stands beside that of matched controls."
         )
         return
+    if not tells_nobody(score):
+        st.caption(
+            f"A phenotype of at most {FEW_VALUES} values has no percentiles: an image "
+            "would say who has which."
+        )
+        return
     with errors.shown():
         _strip(choice, score, name)
+
+
+def tells_nobody(score: Phenotype) -> bool:
+    """Whether single images may stand along a phenotype.
+
+    Not of cases and controls, nor of a column of a few values: an image at one of its
+    percentiles would say who has which.
+    """
+    known = score.values[np.isfinite(score.values)]
+    return score.kind != "binary" and len(np.unique(known)) > FEW_VALUES
 
 
 def _strip(choice: Choice, score: Phenotype, name: str) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
+from app.phewas.alike import too_like
 from app.phewas.told import (
     People,
     effective,
@@ -31,9 +33,11 @@ def fields(
     held = levels_of(people.values, people.counted, threshold)
     groups = [np.searchsorted(rows, group) for group in held]
     made = {one.outcome: one for one in outcomes(inputs, rows, rules=rules)}
-    lines = []
+    lines: list[dict[str, object]] = []
+    counted: list[list[np.ndarray]] = []
     for outcome in table["outcome"]:
         column, _, level = str(outcome).partition("#")
+        counted.append([])
         one = made.get(str(outcome)) or made.get(column)
         if one is None or not one.kind:
             lines.append(_Line().as_dict())
@@ -49,10 +53,18 @@ def fields(
         line = _Line(n=all_told, eff=float(n), eff_told=float(all_told))
         if one.kind == "binary" or level in one.levels:
             line = _of_levels(one, level, line, exact=all_told == n, least=threshold)
+            at = one.levels.index(level) if level in one.levels else 1
+            counted[-1] = [one.values == at, one.values == 0]
         if groups and one.kind != "linear":
             line.hide |= _small_cells(one.values, groups, threshold)
         lines.append(line.as_dict())
     found = pd.DataFrame(lines, index=table.index, columns=list(_Line().as_dict()))
+    phenome = inputs.phenome
+    codes = [c for c in phenome.traits["code"] if people.listed is None
+             or c in people.listed]  # fmt: skip
+    names = [str(outcome).partition("#")[0] for outcome in table["outcome"]]
+    cases = sparse.csc_array(phenome.matrix(codes).tocsr()[rows])
+    found["hide"] |= too_like(counted, names, cases, threshold=threshold)
     counts = table.drop(columns=[c for c in found if c in table]).join(found)
     return finished(counts)
 

@@ -345,3 +345,18 @@ def test_fields_are_told_coarsely_where_the_number_of_people_is():
         for count in ("n", "n_cases", "n_controls"):
             value = table.loc[name, count]
             assert pd.isna(value) or value % 10 == 0
+
+
+@pytest.mark.parametrize("apart", [0, 3, 40])
+def test_fields_few_people_tell_from_a_code_or_a_field_are_hidden(apart):
+    """What people say of themselves beside a code, and one sex beside the other."""
+    ill, sex = some(90, 1), np.where(some(300, 2), "F", "M").astype(object)
+    reported, genetic = ill.astype(float), sex.copy()
+    reported[np.flatnonzero(~ill)[:apart]] = 1
+    genetic[np.flatnonzero(sex == "F")[:apart]] = "M"
+    inputs = study({"A00": ill}, sex=sex, genetic_sex=genetic, reported=reported)
+    table = shown(inputs, everybody(score()))
+    assert table.loc["A00", "n_cases"] == 90 and table.loc["sex", "n_cases"] == 300
+    for name in ("genetic_sex", "reported"):
+        row = table.loc[name, ["n", "n_cases", "n_controls", "or_", "se", "log10p"]]
+        assert row.isna().all() if apart == 3 else row.notna().all()
