@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import data, recipes, state
+from app import data, errors, recipes, state
 from app.basket import Basket
 from app.live import choice as live_choice
 from app.live.runs import Asked
 from app.phewas import data as phewas_data
 from app.state import Choice
+from edp_core.errors import InputError
 from edp_core.recipe import SPEC, Spec
 
 DESIGN = "_design"
@@ -39,7 +40,11 @@ def remembered() -> None:
     A link holds what bound boxes held when it is made: drawn after it, a row that was
     just ticked would be missing.
     """
-    held, designed = _basket(), st.session_state.get(DESIGN)
+    try:
+        held = _basket()
+    except InputError:  # told by `choose`, below the title
+        held = {}
+    designed = st.session_state.get(DESIGN)
     if designed is not None and _packed(designed) != st.session_state.get(SEEN):
         # something else was designed since: this is what one comes here for
         st.session_state[SEEN] = _packed(designed)
@@ -57,7 +62,12 @@ def remembered() -> None:
 
 def choose(choice: Choice) -> Source | None:
     """Draw the box of phenotypes; `None` where there is none to choose."""
-    held, designed = _basket(), st.session_state.get(DESIGN)
+    try:
+        held = _basket()
+    except InputError as error:  # a design, and the code, need no basket
+        held = {}
+        errors.tell(error)
+    designed = st.session_state.get(DESIGN)
     token = str(st.session_state.get("recipe", ""))
     options = [OF_DESIGN] if token else []
     options += [OF_CODE] if choice.code is not None else []
