@@ -15,6 +15,8 @@ st.set_page_config(page_title="EDP Studio", page_icon=ICON, layout="wide")
 st.html(
     "<style>.stMainBlockContainer {padding-top: 3rem}"
     ":has(> [class*='st-key-hidden']) {display: none}"
+    # Streamlit's own downloads say neither N nor settings; ours stand below
+    "[data-testid=stElementToolbarButton]:has([aria-label^=Download]) {display: none}"
     "@media (max-width: 1000px) {.stMain .stColumn {min-width: min(100%, 13rem)}}"
     # on the dark theme's light blue the white of Streamlit cannot be read (2.3 : 1)
     ".stApp [data-testid^='stBaseButton-primary'], .stApp [data-tag],"

@@ -21,7 +21,7 @@ if len(data.enrichment(choice.organ, choice.encoder)):
     cluster_view.card(choice, cluster_view.codes(choice))
 
 left, right = st.columns(2, gap="large")
-with left:
+with left, widgets.loading(560):
     st.subheader("UMAP", anchor=False)
     colour = maps.choose(choice)
     cluster_view.umap(
@@ -33,7 +33,7 @@ with left:
         group=group_panel.lit(choice, colour),
     )
     group = group_panel.section(choice)
-with right:
+with right, widgets.loading(560):
     codes = cluster_codes.plot(choice)
     with errors.shown():
         linked.histogram(choice, *group_panel.selected(choice, group))

@@ -37,5 +37,5 @@ tabs = st.tabs(list(VIEWS), key="compared", bind="query-params", on_change="reru
 for tab, draw in zip(tabs, VIEWS.values(), strict=True):
     # only the open one is computed
     if tab.open:
-        with tab:
+        with tab, widgets.loading(420):
             draw()

@@ -24,17 +24,18 @@ if source is None:
     st.stop()
 with second:
     chosen = phewas_source.covariates(source.spec)
-table = phewas_data.phewas(source.spec, chosen)
-people, lost = phewas_data.counted(source.spec)
-st.caption(
-    f"**{vocabulary.plain(source.title)}** · N = {people:,} · left out for want of a "
-    f"covariate: {lost} · effects are for one SD of the phenotype"
-)
-for note in table.attrs["notes"]:
-    st.caption(f":material/info: Covariates: {vocabulary.plain(note)}.")
-view = phewas_view.look(table)
-phewas_view.plots(view, choice, source.name)
-st.subheader("All outcomes", anchor=False)
-phewas_view.table(view, source, chosen)
-st.subheader("Forest", anchor=False)
-phewas_view.forests(view, choice, source.name)
+with widgets.loading(600):
+    table = phewas_data.phewas(source.spec, chosen)
+    people, lost = phewas_data.counted(source.spec)
+    st.caption(
+        f"**{vocabulary.plain(source.title)}** · N = {people:,} · left out for want of "
+        f"a covariate: {lost} · effects are for one SD of the phenotype"
+    )
+    for note in table.attrs["notes"]:
+        st.caption(f":material/info: Covariates: {vocabulary.plain(note)}.")
+    view = phewas_view.look(table)
+    phewas_view.plots(view, choice, source.name)
+    st.subheader("All outcomes", anchor=False)
+    phewas_view.table(view, source, chosen)
+    st.subheader("Forest", anchor=False)
+    phewas_view.forests(view, choice, source.name)

@@ -172,6 +172,17 @@ def test_a_range_drawn_over_the_histogram_lights_people_up_on_the_map(visit):
     expect(visit.page.locator(".st-key-scatter")).to_contain_text("others")
 
 
+def test_no_download_without_its_n_and_settings_is_offered(visit):
+    visit.go("/diseases?code=I10")
+    visit.page.locator(".st-key-scan_table").hover()
+    buttons = visit.page.locator("[data-testid=stElementToolbarButton] button")
+    expect(buttons.and_(visit.page.get_by_label("Search")).first).to_be_visible()
+    bare = visit.page.locator("[data-testid=stElementToolbarButton] [aria-label^=Down]")
+    assert bare.count(), "Streamlit has other names for them now"
+    for button in bare.all():
+        expect(button).to_be_hidden()
+
+
 def test_the_histogram_of_a_disease_leads_to_the_map(visit):
     visit.go("/diseases?code=I10")
     draw_over(visit, "separation", 0.5, 0.9)
