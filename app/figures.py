@@ -198,3 +198,16 @@ def _tells_small_counts(phenotype: Phenotype, column: pd.Series) -> bool:
         return False
     cells = pd.crosstab(phenotype.values, column.fillna("missing").to_numpy())
     return bool(disclosure.is_small(cells.to_numpy(), least()).any())
+
+
+def small_p(p: float) -> str:
+    """A p-value as it is written in a text.
+
+    Examples
+    --------
+    >>> small_p(5e-8), small_p(1.2e-12)
+    ('5 × 10⁻⁸', '1.2 × 10⁻¹²')
+    """
+    digits, power = f"{p:.1e}".split("e")
+    raised = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digits.removesuffix('.0')} × 10{raised}"

@@ -235,7 +235,7 @@ def code_buttons(
         What a click does, where it is not a code that is chosen.
     """
     # such buttons have no frame: beside each other they need room to be told apart
-    gap: Literal["medium", "xxsmall"] = "medium" if across else "xxsmall"
+    gap: Literal["small", "xxsmall"] = "small" if across else "xxsmall"
     with st.container(horizontal=across, gap=gap, key=f"codes-{key}"):
         for code, text in codes:
             st.button(

@@ -40,7 +40,10 @@ def numbers(choice: Choice, ready: set[str]) -> None:
     what = "vectors" if study.is_given(choice.encoder) else "images"
     atlas = f"atlas/{pair}" in ready
     least = study.analysis.min_cases
-    under = {"Codes tested": f"at least {least} cases"}
+    under = {
+        "Codes shown": "in all vocabularies",
+        "Codes tested": f"at least {least} cases",
+    }
     shown: list[tuple[str, object, str]] = [
         (f"With {choice.organ} {what}", used, "n"),
     ]

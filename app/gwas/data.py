@@ -56,7 +56,7 @@ class Rules:
         """The rules in a line."""
         ld = "by distance" if self.ld is None else "by r² of the LD table"
         genes = "nearest gene" if self.genes is None else "genes of the table given"
-        return f"p < {10**-self.threshold:.1e}; loci {ld}; {genes}"
+        return f"p < {figures.small_p(10**-self.threshold)}; loci {ld}; {genes}"
 
 
 def names() -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import data
+from app import data, figures
 from app.gwas import data as gwas_data
 from edp_core.errors import EdpError
 from edp_core.gwas.effective import effective_tests, study_wide
@@ -51,9 +51,9 @@ class Effective:
             else ""
         )
         return (
-            f"Study-wide: p < {10**-self.threshold:.1e}, 5 × 10⁻⁸ / {self.tests:.1f} "
-            f"effective tests (Galwey 2009) of {self.known} phenotypes with a "
-            f"recipe{each}."
+            f"Study-wide: p < {figures.small_p(10**-self.threshold)}, 5 × 10⁻⁸ / "
+            f"{self.tests:.1f} effective tests (Galwey 2009) of {self.known} phenotypes "
+            f"with a recipe{each}."
         )
 
 

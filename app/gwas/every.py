@@ -157,8 +157,7 @@ def _table(
     )
     st.caption(
         f"{len(loci)} results, {rules.said}; two loci are the same where their edges "
-        "are nearer than 250 kb. Loci are counted, not variants or genes as in the "
-        "paper's tables."
+        "are nearer than 250 kb. What is counted is loci, not variants or genes."
     )
     widgets.table_download(
         table,

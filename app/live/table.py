@@ -59,13 +59,15 @@ def _loci(shown: Shown, score: Phenotype, name: str) -> None:
     table = live_loci.listed(shown)
     n = live_gwas.stated(shown.now, score)
     if table.empty:
-        st.info(f"No variant reaches p < 5·10⁻⁸ among N = {n}.", icon=":material/info:")
+        st.info(
+            f"No variant reaches p < 5 × 10⁻⁸ among N = {n}.", icon=":material/info:"
+        )
     else:
         st.dataframe(
             table, hide_index=True, column_config=live_loci.COLUMNS, placeholder=""
         )
     st.caption(
-        f"p < 5·10⁻⁸, N = {n}, {shown.now.n_variants:,} variants, "
+        f"p < 5 × 10⁻⁸, N = {n}, {shown.now.n_variants:,} variants, "
         f"{kind_of(shown.now)}. β in SD of the phenotype per effect allele.",
         help=_METHOD,
     )

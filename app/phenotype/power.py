@@ -115,8 +115,8 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
             )
             st.caption(
                 "A variant that changes the score by this much per allele is found at "
-                f"p < {GENOME_WIDE:g} with a probability of {POWER:.0%}. N = "
-                f"{sizes.said('n')}. Left out: frequencies with fewer than {FEWEST} "
+                f"p < {figures.small_p(GENOME_WIDE)} with a probability of "
+                f"{POWER:.0%}. N = {sizes.said('n')}. Left out: frequencies with fewer than {FEWEST} "
                 "minor alleles expected."
                 + (f" r of score and code = {sizes.r:.2f}." if sizes.r else ""),
                 help=_METHOD + (f" {THROUGH}: {_THROUGH}" if sizes.r else ""),
@@ -130,11 +130,11 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
                 alt_text="power: smallest odds ratio of the code by allele frequency",
             )
             st.caption(
-                f"The code as cases and controls, at p < {GENOME_WIDE:g} with a "
-                f"probability of {POWER:.0%}. Cases: {sizes.said('n_cases')}, "
+                f"The code as cases and controls, at p < {figures.small_p(GENOME_WIDE)} "
+                f"with a probability of {POWER:.0%}. Cases: {sizes.said('n_cases')}, "
                 f"controls: {sizes.said('n_controls')}"
                 + (WHOLE if isinstance(spec, CodeSpec) else "")
-                + ". Left out: frequencies with fewer than {FEWEST} "
+                + f". Left out: frequencies with fewer than {FEWEST} "
                 "minor alleles expected among the cases, and odds ratios above "
                 f"{LARGEST_ODDS:g}, outside the formula's range.",
                 help=_METHOD,

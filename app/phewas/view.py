@@ -126,18 +126,26 @@ def caption(view: View) -> str:
     """How the plots are read, and what was counted."""
     tested = view.table[view.table["tested"]]
     tests = len(tested)
-    beyond = int((tested["log10p"] >= view.lines.bonferroni).sum())
+    beyond = tested["log10p"] >= view.lines.bonferroni
+    # q is of those that are not circular, so the two numbers need not go together
+    made = int((beyond & tested["circular"].ne("")).sum())
+    circular = f", {made:,} of them circular" if made else ""
     found = int((tested["log10q"] >= -np.log10(0.05)).sum())
     fdr = (
-        f"dashed: q = 0.05 ({found:,} outcomes)"
+        f"dashed: q = 0.05 ({_outcomes(found)}{' not circular' if made else ''})"
         if view.lines.fdr is not None
         else "no outcome reaches q = 0.05"
     )
     return (
         f"{tests:,} tests. ▲ higher, ▼ lower with the phenotype; hollow: circular. "
-        f"Dotted: p = 0.05 divided by {tests:,} ({beyond:,} outcomes); {fdr}. Click a "
-        "code to make it the choice; it is ringed."
+        f"Dotted: p = 0.05 divided by {tests:,} "
+        f"({_outcomes(int(beyond.sum()))}{circular}); {fdr}. Click a code to make it "
+        "the choice; it is ringed."
     )
+
+
+def _outcomes(number: int) -> str:
+    return "1 outcome" if number == 1 else f"{number:,} outcomes"
 
 
 def _point(chart: str) -> None:

@@ -268,7 +268,7 @@ def test_the_study_wide_threshold_counts_phenotypes(screen, with_results):
     text = told(at)
     # one recipe is known, three results count one each
     assert "5 × 10⁻⁸ / 4.0 effective tests" in text
-    assert "p < 1.2e-08" in text
+    assert "p < 1.2 × 10⁻⁸" in text
 
 
 # ---- what may be shown -----------------------------------------------------------
