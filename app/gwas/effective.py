@@ -52,8 +52,8 @@ class Effective:
         )
         return (
             f"Study-wide: p < {figures.small_p(10**-self.threshold)}, 5 × 10⁻⁸ / "
-            f"{self.tests:.1f} effective tests (Galwey 2009) of {self.known} phenotypes "
-            f"with a recipe{each}."
+            f"{self.tests:.1f} effective tests (Galwey 2009) of {self.known} "
+            f"phenotypes with a recipe{each}."
         )
 
 

@@ -116,8 +116,8 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
             st.caption(
                 "A variant that changes the score by this much per allele is found at "
                 f"p < {figures.small_p(GENOME_WIDE)} with a probability of "
-                f"{POWER:.0%}. N = {sizes.said('n')}. Left out: frequencies with fewer than {FEWEST} "
-                "minor alleles expected."
+                f"{POWER:.0%}. N = {sizes.said('n')}. Left out: frequencies with "
+                f"fewer than {FEWEST} minor alleles expected."
                 + (f" r of score and code = {sizes.r:.2f}." if sizes.r else ""),
                 help=_METHOD + (f" {THROUGH}: {_THROUGH}" if sizes.r else ""),
             )
@@ -130,8 +130,8 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
                 alt_text="power: smallest odds ratio of the code by allele frequency",
             )
             st.caption(
-                f"The code as cases and controls, at p < {figures.small_p(GENOME_WIDE)} "
-                f"with a probability of {POWER:.0%}. Cases: {sizes.said('n_cases')}, "
+                "The code as cases and controls, at p < "
+                f"{figures.small_p(GENOME_WIDE)} with a probability of {POWER:.0%}. Cases: {sizes.said('n_cases')}, "
                 f"controls: {sizes.said('n_controls')}"
                 + (WHOLE if isinstance(spec, CodeSpec) else "")
                 + f". Left out: frequencies with fewer than {FEWEST} "
