@@ -131,7 +131,8 @@ def draw(score: Phenotype, spec: Spec, name: str) -> None:
             )
             st.caption(
                 "The code as cases and controls, at p < "
-                f"{figures.small_p(GENOME_WIDE)} with a probability of {POWER:.0%}. Cases: {sizes.said('n_cases')}, "
+                f"{figures.small_p(GENOME_WIDE)} with a probability of "
+                f"{POWER:.0%}. Cases: {sizes.said('n_cases')}, "
                 f"controls: {sizes.said('n_controls')}"
                 + (WHOLE if isinstance(spec, CodeSpec) else "")
                 + f". Left out: frequencies with fewer than {FEWEST} "
