@@ -203,7 +203,8 @@ def figure_of(
         f"{title}, N = {n_group}, less controls, N = {n_controls}: of the same sex, at "
         f"most {CALIPER:g} years apart, up to {RATIO} each, weighted to the group"
         + (f"; {colours}" if colours else "")
-        + ". Brightness as shown, of the middle slice of the first imaging."
+        + ". Matched for neither size nor build. Brightness as shown, of the middle "
+        "slice of the first imaging."
     )
     bar = tones.scale(limit, title=f"Group less controls, {what}")
     heading = f"Mean image of the {organ}: {title}"

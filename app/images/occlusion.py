@@ -117,7 +117,7 @@ def _figure(choice: Choice, score: Phenotype, maps: Maps, *, name: str) -> None:
     places = [image_strip.ordinal(exemplar.asked) for exemplar in found]
     titles = ["Mean", *(f"{place} percentile" for place in places)]
     notes = [f"N = {maps.mean.n:,}"]
-    notes += [f"value about {image_strip.number(e.values[0])}" for e in found]
+    notes += [image_strip.about(score, float(e.values[0])) for e in found]
     contents = [
         tones.over(picture, part, limit=limit, edges=occlusion.edges)
         for picture, part in zip(pictures, values, strict=True)

@@ -11,7 +11,7 @@ from app.images import gate as images
 from app.images import tiles as image_tiles
 from app.state import Choice
 from edp_core.appraisal.exemplars import Exemplars, at_percentiles
-from edp_core.phenotype import Phenotype
+from edp_core.phenotype import ColumnSpec, Phenotype
 
 EACH = 4
 FEW_VALUES = 12
@@ -59,7 +59,7 @@ def _strip(choice: Choice, score: Phenotype, name: str) -> None:
             f"along-{name}",
             f"Images along {name}",
             said(choice.organ, found[0].n),
-            [_group(choice, exemplar) for exemplar in found],
+            [_group(choice, exemplar, score) for exemplar in found],
             across=2,
             size=70,
             even=True,
@@ -82,7 +82,7 @@ def said(organ: str, n: int) -> str:
     )
 
 
-def _group(choice: Choice, exemplar: Exemplars) -> Group:
+def _group(choice: Choice, exemplar: Exemplars, score: Phenotype) -> Group:
     place = ordinal(exemplar.asked)
     alt = f"Image of the {choice.organ} at the {place} percentile of the score"
     of = len(exemplar.rows)
@@ -90,8 +90,19 @@ def _group(choice: Choice, exemplar: Exemplars) -> Group:
     return Group(
         image_tiles.of_people(choice, exemplar.rows, alts=alts),
         title=f"{place} percentile",
-        note=f"value about {number(float(np.median(exemplar.values)))}",
+        note=about(score, float(np.median(exemplar.values))),
     )
+
+
+def about(score: Phenotype, value: float) -> str:
+    """A score beside an image of one who has it.
+
+    A column was measured of that person and is not told: who knows a height or a weight
+    knows whose image it is.
+    """
+    if isinstance(score.spec, ColumnSpec):
+        return ""
+    return f"value about {number(value)}"
 
 
 def ordinal(percentile: float) -> str:

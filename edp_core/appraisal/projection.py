@@ -27,7 +27,8 @@ class Linear:
         Share of its variance that the weighted sum keeps: 1 where the score is one.
     r2_left_out
         The same of people who took no part in finding the weights: what the maps
-        rest on. Below ``r2`` where a score is mostly noise to the axes.
+        rest on. Below ``r2`` where a score is mostly noise to the axes. The penalty was
+        chosen by the same errors, so it is a little too high.
     n
         People it rests on.
     """
