@@ -124,6 +124,7 @@ def test_a_session_through_a_full_design(
         texts.append(visit.text())
 
     held = export(visit, study, tmp_path)
+    bring_back(visit, name, held[f"cards/{name}.json"], tmp_path)
     texts.append(visit.text())
     regenie_takes(held, name, walk.eids)
     lines = (study / "store/audit.log").read_text().splitlines()
@@ -178,7 +179,9 @@ def draw_a_group(visit: Visit, walk: Walk) -> str:
     expect(page.get_by_test_id("stToast").first).to_contain_text("is saved")
     visit.settle()
     assert visit.value("group") == GROUP
-    visit.page.wait_for_function("() => location.search.includes('group=')", timeout=8000)
+    visit.page.wait_for_function(
+        "() => location.search.includes('group=')", timeout=8000
+    )
     return n
 
 
@@ -232,6 +235,17 @@ def export(visit: Visit, study: Path, tmp_path: Path) -> dict[str, bytes]:
     waiting.value.save_as(zipped)
     assert unzipped(zipped.read_bytes()) == held
     return held
+
+
+def bring_back(visit: Visit, name: str, card: bytes, tmp_path: Path) -> None:
+    """The card of a phenotype that is in the basket already: that is said."""
+    file = tmp_path / f"{name}.json"
+    file.write_bytes(card)
+    visit.page.get_by_text("Open a phenotype card").click()
+    visit.page.locator(".st-key-card input[type=file]").set_input_files(file)
+    visit.settle()
+    visit.page.locator(".st-key-add_card button").click()
+    expect(visit.page.get_by_text("already holds a phenotype called")).to_be_visible()
 
 
 def in_a_fresh_profile(

@@ -1,4 +1,4 @@
-"""The whole way in a real browser: a click on a code until regenie's files."""
+"""A visit to the studio in a real browser: links, search, legend, dark mode."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import pandas as pd
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -112,135 +110,9 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     opened.close()
 
 
-@pytest.fixture
-def eids(study: Path) -> set[str]:
-    return set(pd.read_csv(study / "participants.csv", dtype=str)["eid"])
-
-
 def names_nobody(text: str, eids: set[str]) -> bool:
     """Whether no id stands in a text as a number of its own."""
     return not set(re.findall(r"(?<![\d.])\d{7}(?!\d)", text)) & eids
-
-
-def test_the_whole_way(server, study, context, chromium, eids, tmp_path):
-    visit = Visit(context, server)
-    page = visit.page
-    texts = []
-
-    # the demo opens on the overview
-    visit.go("/")
-    expect(page.locator("h1")).to_contain_text("Demo")
-    texts.append(visit.text())
-
-    # Diseases: click a point that is not the chosen one
-    visit.screen("Diseases")
-    page.wait_for_selector(".st-key-auc_plot path[aria-label]")
-    before = visit.value("code_box")
-    points = {point["code"]: point for point in page.evaluate(POINTS)}
-    assert len(points) >= 2
-    assert before.split(" ")[0] in points
-    code = "I10"
-    page.mouse.click(points[code]["x"], points[code]["y"])
-    expect(page.locator(".st-key-code_box input")).to_have_value(
-        re.compile(rf"^{code} ")
-    )
-    visit.settle()
-    assert visit.query() == {"code": [code]}, "the code alone: no name, no count"
-    texts.append(visit.text())
-
-    # Clusters: pick one in the sidebar
-    visit.screen("Clusters")
-    assert visit.value("code_box").startswith(f"{code} ")
-    visit.pick("cluster", "1")
-    assert visit.query() == {"code": [code], "cluster": ["1"]}
-    visit.pick("cluster", "0")  # which holds enough cases to be scored by
-    page.locator(".st-key-colour").get_by_text("code").click()
-    visit.settle()
-    texts.append(visit.text())
-
-    # Phenotype: the cluster's method, without PC1
-    visit.screen("Phenotype")
-    page.locator(".st-key-method").get_by_text("Cluster", exact=True).click()
-    visit.settle()
-    visit.pick("pcs", "PC1")
-    page.keyboard.press("Escape")
-    assert visit.query() == {
-        "code": [code],
-        "method": ["Cluster"],
-        "pcs": ["PC1"],
-    }
-    link = visit.link()
-    said = parse_qs(urlsplit(link).query)
-    # the address bar leaves defaults out; the link names them, since they may change
-    assert said.items() >= visit.query().items()
-    assert {"organ", "encoder", "code", "cluster"} <= set(said)
-    name = page.get_by_label("Name", exact=True).input_value()
-    assert re.fullmatch(r"[A-Za-z][\w.-]*", name)
-    texts.append(visit.text())
-    page.get_by_role("button", name="Add to basket").click()
-    expect(page.get_by_test_id("stToast").first).to_be_visible()
-    visit.settle()
-
-    # Export: to the server's folder and as a zip
-    visit.screen("Export")
-    page.get_by_role("button", name="Write to the server folder").click()
-    expect(page.get_by_test_id("stAlertContentSuccess")).to_be_visible()
-    folder = next((study / "exports").iterdir())
-    held = {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in folder.rglob("*")
-        if file.is_file()
-    }
-    visit.settle()  # a rerun gives the button a new file to fetch
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download zip").click()
-    zipped = tmp_path / "export.zip"
-    waiting.value.save_as(zipped)
-    texts.append(visit.text())
-
-    # its card comes back: the same name is in the basket already, and that is said
-    card = tmp_path / f"{name}.json"
-    card.write_bytes(held[f"cards/{name}.json"])
-    page.get_by_text("Open a phenotype card").click()
-    page.locator(".st-key-card input[type=file]").set_input_files(card)
-    visit.settle()
-    page.locator(".st-key-add_card button").click()
-    expect(page.get_by_text("already holds a phenotype called")).to_be_visible()
-
-    regenie_takes(held, name, eids)
-    assert unzipped(zipped.read_bytes()) == held
-    lines = (study / "store/audit.log").read_text().splitlines()
-    # looks at images have lines of their own
-    assert len([line for line in lines if '"action": "images"' not in line]) == 2
-    assert names_nobody("".join(lines), eids)
-
-    # the link, in a browser that knows nothing
-    other = chromium.new_context(viewport=SIZE)
-    try:
-        guest = Visit(other, server)
-        guest.go(link)
-        guest.page.wait_for_selector(".st-key-pcs")
-        guest.settle()
-        assert guest.value("code_box").startswith(f"{code} ")
-        assert guest.value("cluster") == "0"
-        assert guest.page.get_by_label("Name", exact=True).input_value() == name
-        chosen = guest.page.locator(".st-key-method [aria-checked=true]")
-        expect(chosen).to_have_text("Cluster")
-        pcs = guest.page.locator(".st-key-pcs")
-        expect(pcs.get_by_role("button", name=re.compile("^Remove"))).to_have_count(1)
-        expect(pcs.get_by_role("button", name="Remove PC1")).to_be_visible()
-        assert guest.query().items() <= said.items()
-        texts.append(guest.text())
-        assert not guest.errors
-        assert not guest.outside
-    finally:
-        other.close()
-
-    assert not visit.errors
-    assert not visit.outside, "a screen asks for something outside this machine"
-    for text in texts:
-        assert len(text) > 1000
-        assert names_nobody(text, eids)
 
 
 def regenie_takes(files: dict[str, bytes], name: str, eids: set[str]) -> None:
