@@ -53,8 +53,8 @@ STEPS = (
     Step(
         "clusters",
         "What gathers there",
-        "Codes of the chosen cluster or group: how common they are in it, and how "
-        "surely they are more common than elsewhere.",
+        "Codes of the chosen cluster, and below of a group: how common they are, and "
+        "how surely they are more common than elsewhere.",
         ".st-key-percentage_plot",
     ),
     Step(

@@ -30,6 +30,9 @@ from app.state import Choice
 from edp_core.errors import EdpError
 from edp_core.vectors import lasso
 
+_REFUSED = "_group_refused"
+"""What was last told of a drawing that is no group."""
+
 
 def outline(choice: Choice) -> tuple[tuple[float, float], ...] | None:
     """Outline of what was drawn, or of the chosen group, to be drawn on the map."""
@@ -88,6 +91,14 @@ def current(choice: Choice) -> Looked | None:
     return groups.look(rule) if rule else None
 
 
+def _refuse(error: EdpError) -> None:
+    """Tell why there is no group: here, and once where the map is looked at."""
+    errors.tell(error)
+    if st.session_state.get(_REFUSED) != error.message:
+        st.session_state[_REFUSED] = error.message
+        st.toast(error.message, icon=":material/error:")
+
+
 def section(choice: Choice) -> Looked | None:
     """Draw the panel; the group it is of. Where nothing was drawn, how to draw."""
     looked = None
@@ -95,14 +106,15 @@ def section(choice: Choice) -> Looked | None:
     st.subheader("Group", anchor=False)
     trouble = group_steps.trouble()
     if trouble is not None:
-        errors.tell(trouble)
+        _refuse(trouble)
     try:
         looked = current(choice)
+        st.session_state.pop(_REFUSED, None)
     except groups.TooNear as error:
-        errors.tell(error)
+        _refuse(error)
         _offer(error.known)
     except EdpError as error:
-        errors.tell(error)
+        _refuse(error)
     if looked is None:
         if not drawn:
             st.caption(
