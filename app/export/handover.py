@@ -9,7 +9,7 @@ import re
 import pandas as pd
 import streamlit as st
 
-from app import data, figures, widgets
+from app import data, figures, vocabulary, widgets
 from app.basket import Basket
 from app.export import halving, undo
 from edp_core.checkout import render_study
@@ -161,7 +161,9 @@ def preview(files: dict[str, bytes]) -> None:
     widgets.table_download(listed, "files-of-the-export", settings=f"N = {people}")
     script, methods, summary = st.tabs(["Script", "Methods paragraph", "Report"])
     script.code(files["run_regenie.sh"].decode(), language="bash", height=320)
-    methods.markdown(re.sub("(?m)^#", "####", files["methods.md"].decode()))
+    called = data.study().name
+    said = files["methods.md"].decode().replace(called, vocabulary.plain(called))
+    methods.markdown(re.sub("(?m)^#", "####", said))
     summary.json(json.loads(files["report.json"]), expanded=1)
 
 
