@@ -26,6 +26,7 @@ SLOTS = [
     "cohort", "phenome", "images/liver", "thumbnails/liver", "encoder/liver/mae",
     "embedding/liver/mae", "atlas/liver/mae", "scan/liver/mae", "enrichment/liver/mae",
     "probes/liver/mae", "stability/liver/mae", "genotypes", "basis/liver/mae",
+    "occlusion/liver/mae",
 ]  # fmt: skip
 
 
@@ -50,10 +51,11 @@ def test_every_kind_has_a_version():
         (
             "[analysis]",
             "[analysis]\nseed = 7",
-            {"cohort", "atlas", "scan", "probes", "stability"},
+            {"cohort", "atlas", "scan", "probes", "stability", "occlusion"},
         ),
         ("[analysis]", "[analysis]\nresolution = 2", {"atlas", "stability"}),
         ("[analysis]", "[analysis]\nshrinkage = 1", {"scan"}),
+        ("occlusion_people = 6", "occlusion_people = 7", {"occlusion"}),
         ("threshold = 5", "threshold = 9", {"enrichment"}),
         ("epochs = 2", "epochs = 3", {"encoder"}),
         ('pooling = "mean"', 'pooling = "cls"', {"embedding"}),
