@@ -18,6 +18,19 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
+LONG = ("test_install", "test_steps_kill", "test_tempting", "test_hostile")
+"""Files that take a minute or more."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, those in a browser too: else one core waits for the last."""
+
+    def waits(item: pytest.Item) -> bool:
+        return not (item.get_closest_marker("browser") or item.path.stem in LONG)
+
+    items.sort(key=waits)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The data folder beside the repository; its tests are skipped without it."""
